@@ -1,0 +1,1 @@
+"""Audio files and arrays: reading, resampling, mixing, and the arithmetic of frames."""

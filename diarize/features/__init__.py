@@ -1,0 +1,1 @@
+"""What a model eats: voice activity, speaker embeddings, spectra."""

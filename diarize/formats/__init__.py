@@ -1,0 +1,1 @@
+"""Facts on disk: RTTM, UEM, manifests, and the exports other tools read."""

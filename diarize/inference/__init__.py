@@ -1,0 +1,1 @@
+"""Using the models: windows, clustering, stitching, turns, the whole diarizer."""

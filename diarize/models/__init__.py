@@ -1,0 +1,1 @@
+"""The rooms of the five models, and the contract they share."""
