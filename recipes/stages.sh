@@ -26,7 +26,8 @@ while (($#)); do
   case $1 in
     --help | -h)
       sed -n '2,/^$/s/^# \{0,1\}//p' run.sh
-      sed -n 's/^#  //p' "$recipes/stages.sh"
+      echo
+      sed -n 's/^#   /  /p' "$recipes/stages.sh"
       exit 0 ;;
     --dry-run) dry=yes; shift ;;
     --stage | --stop-stage | --conf | --data | --exp | --nj | --launcher)
@@ -47,8 +48,9 @@ done
 exp=${exp:-exp/$(basename "$conf" .toml)}
 
 python=${DIARIZE_PYTHON:-$root/.venv/bin/python}
-if [[ $dry == yes ]]; then
-  [[ -x $python ]] || python=python3 # a dry run installs nothing
+if [[ $dry == yes ]]; then # installs nothing
+  [[ -x $python ]] || python=python3
+  "$python" -c 'import tomllib' || die 1 "--dry-run needs Python 3.11; bash recipes/setup.sh makes one"
 elif [[ -z ${DIARIZE_PYTHON:-} ]]; then
   bash "$recipes/setup.sh"
 fi

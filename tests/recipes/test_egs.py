@@ -1,0 +1,78 @@
+"""Every eg, walked with a stub Python: each call it makes is one the real parser takes."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from diarize import cli, jobs
+from diarize.config import read_toml
+
+ROOT = Path(__file__).parent.parent.parent
+EGS = sorted(path.parent for path in (ROOT / "egs").glob("*/run.sh"))
+named = pytest.mark.parametrize("eg", EGS, ids=lambda path: path.name)
+
+
+def commands(words):
+    """The command lines of diarize in one noted call: itself, or the one that jobs would run."""
+    if words[:2] == ["-m", "diarize.jobs"]:
+        arguments = jobs.parser().parse_args(words[2:])
+        inner = [word.format(job=1, nj=arguments.nj) for word in arguments.command]
+        assert inner[0] == "--"
+        return commands(inner[2:])
+    return [words[2:]] if words[:2] == ["-m", "diarize"] else []
+
+
+@named
+def test_every_call_of_an_eg_is_one_the_command_line_takes(eg, stub, tmp_path):
+    python, notes = stub
+    done = subprocess.run(
+        ["bash", eg / "run.sh", "--data", tmp_path / "the data", "--exp", tmp_path / "an exp"],
+        env=os.environ | {"DIARIZE_PYTHON": str(python), "PEERS_ENV": str(tmp_path / "an env")},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    calls = [json.loads(line) for line in notes.read_text().splitlines()]
+    assert calls
+    for line in (line for call in calls for line in commands(call)):
+        arguments = cli._parser(line).parse_args(line)
+        assert arguments.verb == line[0]
+
+
+@named
+def test_an_eg_holds_a_run_file_settings_and_results_and_no_code(eg):
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "."],
+        cwd=eg,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if listed.returncode:
+        pytest.skip("this is no git checkout")
+    for name in listed.stdout.split("\n")[:-1]:
+        assert name in ("run.sh", "RESULTS.md", "README.md") or name.startswith("conf/"), name
+        assert not (eg / name).is_symlink()
+
+
+@named
+def test_every_conf_of_an_eg_can_be_read(eg):
+    confs = sorted(eg.glob("conf/*.toml"))
+    assert confs
+    for conf in confs:
+        assert isinstance(read_toml(conf), dict)
+
+
+@pytest.mark.parametrize(
+    "script", sorted((ROOT / "recipes").rglob("[0-6]_*.sh")), ids=lambda path: path.name
+)
+def test_a_stage_script_says_what_it_writes(script):
+    text = script.read_text()
+    assert f"# Stage {script.name[0]}: " in text
+    assert "# writes  " in text
+    assert "set -euo pipefail" in text
