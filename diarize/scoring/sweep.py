@@ -2,8 +2,8 @@
 
 Time is cut at every boundary of either side, of the scored regions and of the collars, so that
 nothing changes within a cell. A cell shorter than a microsecond counts for nothing, as in
-pyannote.core. All counting is array arithmetic: n log n in the number of turns, and memory
-that does not grow with turns times speakers.
+pyannote.core. All counting is array arithmetic: it grows as n log n with the turns and with the
+time in which speakers overlap, and works on a window of cells at a time to bound its memory.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ import numpy as np
 from jaxtyping import Float, Int
 from pyannote.core.utils.generators import int_generator, string_generator
 from scipy.optimize import linear_sum_assignment
+from scipy.sparse import csr_array
 
 from diarize.formats.text import SHORTEST_S
-from diarize.scoring.turns import Turns, active_rows
+from diarize.scoring.turns import Turns
 
-CELLS_AT_ONCE = 4_000_000  # values held for one window: 32 MB
+VALUES_AT_ONCE = 8_000_000  # the most a window of cells can hold: every speaker at all times
 
 
 @dataclass(frozen=True)
@@ -120,21 +121,37 @@ def _by_speaker(
     length_s: Float[np.ndarray, " cell"],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Scored seconds of each reference speaker, each hypothesis speaker, and each pair."""
-    sides = (reference, hypothesis)
-    cells = [(np.searchsorted(grid_s, s.start_s), np.searchsorted(grid_s, s.end_s)) for s in sides]
-    n_reference, n_hypothesis = (len(side.speakers) for side in sides)
+    first = [np.searchsorted(grid_s, side.start_s) for side in (reference, hypothesis)]
+    last = [np.searchsorted(grid_s, side.end_s) for side in (reference, hypothesis)]
+    n_reference, n_hypothesis = len(reference.speakers), len(hypothesis.speakers)
     reference_s, hypothesis_s = np.zeros(n_reference), np.zeros(n_hypothesis)
     together_s = np.zeros((n_reference, n_hypothesis))
-    width = max(256, CELLS_AT_ONCE // (n_reference + n_hypothesis + 1))
+    width = max(256, VALUES_AT_ONCE // (n_reference + n_hypothesis + 1))
     for begin in range(0, len(length_s), width):
         window = (begin, min(begin + width, len(length_s)))
-        here_s = length_s[slice(*window)]
-        rows = active_rows(reference, *cells[0], window)
-        columns = active_rows(hypothesis, *cells[1], window)
-        reference_s += rows @ here_s
-        hypothesis_s += columns @ here_s
-        together_s += (rows * here_s) @ columns.T
+        rows = _covered(reference, first[0], last[0], window)
+        columns = _covered(hypothesis, first[1], last[1], window)
+        columns.data *= length_s[slice(*window)][columns.indices]
+        reference_s += rows @ length_s[slice(*window)]
+        hypothesis_s += columns.sum(axis=1)
+        together_s += (rows @ columns.T).toarray()
     return reference_s, hypothesis_s, together_s
+
+
+def _covered(
+    turns: Turns,
+    first: Int[np.ndarray, " turn"],
+    last: Int[np.ndarray, " turn"],
+    window: tuple[int, int],
+) -> csr_array:
+    """A sparse speaker x cell matrix: 1 where a turn covers a cell of the window."""
+    first, last = np.clip(first, *window), np.clip(last, *window)
+    n_cells = last - first
+    offset = np.arange(n_cells.sum()) - np.repeat(np.cumsum(n_cells) - n_cells, n_cells)
+    cell = np.repeat(first - window[0], n_cells) + offset
+    speaker = np.repeat(turns.speaker, n_cells)
+    shape = (len(turns.speakers), window[1] - window[0])
+    return csr_array((np.ones(len(cell)), (speaker, cell)), shape=shape)
 
 
 def _stock_order(

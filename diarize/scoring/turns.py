@@ -71,27 +71,6 @@ def regions_of(timeline: Timeline) -> Float[np.ndarray, "region 2"]:
     return np.array(regions, dtype=float).reshape(-1, 2)
 
 
-def active_rows(
-    turns: Turns,
-    first: Int[np.ndarray, " turn"],
-    last: Int[np.ndarray, " turn"],
-    window: tuple[int, int],
-) -> Float[np.ndarray, "speaker cell"]:
-    """Return 1 where a speaker's turns are, on the cells of `window`, else 0.
-
-    Turn `i` covers the cells from `first[i]` up to but not with `last[i]`. Cells are whatever
-    the caller cuts time into; one window at a time keeps memory bounded.
-    """
-    width = window[1] - window[0]
-    first = np.clip(first - window[0], 0, width)
-    last = np.clip(last - window[0], 0, width)
-    here = last > first
-    change = np.zeros((len(turns.speakers), width + 1))
-    np.add.at(change, (turns.speaker[here], first[here]), 1)
-    np.add.at(change, (turns.speaker[here], last[here]), -1)
-    return np.cumsum(change, axis=1, out=change)[:, :-1]
-
-
 def _merged(
     start_s: Float[np.ndarray, " turn"], end_s: Float[np.ndarray, " turn"]
 ) -> tuple[np.ndarray, np.ndarray, int]:
