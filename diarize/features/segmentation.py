@@ -1,0 +1,219 @@
+"""Local speaker segmentation: who of at most three talks, in windows of ten seconds.
+
+The network is PyanNet as configured for segmentation-3.0: learnt sinc filters, three convolutions,
+four bidirectional LSTM layers and a classifier over the powerset of three speakers.
+
+Source: Bredin and Laurent, "End-to-end speaker segmentation for overlap-aware resegmentation",
+2021 (the network); Plaquet and Bredin, "Powerset multi-class cross entropy loss for neural speaker
+diarization", 2023 (the classes). Weights: pyannote segmentation-3.0, MIT.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from diarize.errors import BadFile
+from diarize.weights import find_weights
+
+RATE_HZ = 16000
+WINDOW_SAMPLES = 160000
+FRAME_HOP_SAMPLES = 270  # stride 10, then three poolings by 3
+RECEPTIVE_SAMPLES = 991
+POWERSET = ((), (0,), (1,), (2,), (0, 1), (0, 2), (1, 2))
+N_LOCAL = 3
+HOP_S = FRAME_HOP_SAMPLES / RATE_HZ
+START_S = (RECEPTIVE_SAMPLES - FRAME_HOP_SAMPLES) / 2 / RATE_HZ  # where frame 0 begins
+BATCH_WINDOWS = 16
+LOWEST_HZ = 50.0
+NARROWEST_HZ = 50.0
+
+
+def n_segmentation_frames(n_samples: int) -> int:
+    """How many frames the network gives for `n_samples` at 16 kHz; 589 for ten seconds."""
+    n_frames = (n_samples - 251) // 10 + 1
+    for kernel in (1, 5, 5):
+        n_frames = (n_frames - kernel + 1) // 3
+    return max(0, n_frames)
+
+
+@dataclass(frozen=True)
+class LocalActivity:
+    """What the network found in each window; its frames tile time on one grid.
+
+    Frame `f` of window `w` is frame `first_frame[w] + f` of the recording. A local speaker keeps
+    his place within a window only: local speaker 0 of two windows need not be the same person.
+    """
+
+    posterior: Float[np.ndarray, "window frame local"]
+    speech: Float[np.ndarray, "window frame"]  # P(anyone talks)
+    overlap: Float[np.ndarray, "window frame"]  # P(two talk)
+    first_frame: Int[np.ndarray, " window"]
+    n_frames: int  # of the whole recording
+
+    @property
+    def n_windows(self) -> int:
+        """How many windows there are."""
+        return len(self.first_frame)
+
+
+class SincFilters(nn.Module):
+    """Band-pass filters given by their two edges: 40 even (cosine) and 40 odd (sine) ones.
+
+    Source: Pariente et al., "Filterbank design for end-to-end speech separation", 2020.
+    """
+
+    n_: Tensor
+    window_: Tensor
+
+    def __init__(self, n_pairs: int = 40, kernel: int = 251) -> None:
+        super().__init__()
+        half = kernel // 2
+        self.low_hz_ = nn.Parameter(torch.zeros(n_pairs, 1))
+        self.band_hz_ = nn.Parameter(torch.zeros(n_pairs, 1))
+        self.register_buffer("window_", torch.hamming_window(kernel, periodic=False)[:half])
+        self.register_buffer("n_", 2 * math.pi * torch.arange(-half, 0).view(1, -1) / RATE_HZ)
+
+    def forward(self) -> Float[Tensor, "filter 1 tap"]:
+        """The impulse responses."""
+        low = LOWEST_HZ + self.low_hz_.abs()
+        high = (low + NARROWEST_HZ + self.band_hz_.abs()).clamp(LOWEST_HZ, RATE_HZ / 2)
+        band = high - low
+        scale = self.window_ / (self.n_ / 2) / (2 * band)
+        even = ((high @ self.n_).sin() - (low @ self.n_).sin()) * scale
+        odd = ((low @ self.n_).cos() - (high @ self.n_).cos()) * scale
+        even = torch.cat([even, torch.ones_like(band), even.flip(1)], dim=1)
+        odd = torch.cat([odd, torch.zeros_like(band), -odd.flip(1)], dim=1)
+        return torch.cat([even, odd]).unsqueeze(1)
+
+
+class _Filterbank(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.filterbank = SincFilters()
+
+
+class _Front(nn.Module):
+    """Waveform to 60 channels at about 59 frames a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wav_norm1d = nn.InstanceNorm1d(1, affine=True)
+        self.conv1d = nn.ModuleList([_Filterbank(), nn.Conv1d(80, 60, 5), nn.Conv1d(60, 60, 5)])
+        self.norm1d = nn.ModuleList([nn.InstanceNorm1d(n, affine=True) for n in (80, 60, 60)])
+        self.filters: Tensor | None = None  # kept once the weights are in place
+
+    def forward(self, samples: Tensor) -> Tensor:
+        filters = self.filters
+        if filters is None:
+            filters = self.conv1d[0].filterbank()  # type: ignore[union-attr, operator]
+        hidden = functional.conv1d(self.wav_norm1d(samples), filters, stride=10).abs()
+        for layer in range(3):
+            if layer:
+                hidden = self.conv1d[layer](hidden)
+            hidden = functional.leaky_relu(self.norm1d[layer](functional.max_pool1d(hidden, 3)))
+        return hidden
+
+
+class Segmentation(nn.Module):
+    """PyanNet: ten seconds of audio to log-probabilities over the powerset of three speakers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sincnet = _Front()
+        self.lstm = nn.LSTM(60, 128, num_layers=4, bidirectional=True, batch_first=True)
+        self.linear = nn.ModuleList([nn.Linear(256, 128), nn.Linear(128, 128)])
+        self.classifier = nn.Linear(128, len(POWERSET))
+
+    def forward(
+        self, samples: Float[Tensor, "batch time"]
+    ) -> Float[Tensor, "batch frame pattern"]:
+        """Log-probability of each pattern of speakers in every frame."""
+        hidden = self.sincnet(samples.unsqueeze(1)).transpose(1, 2)
+        hidden, _ = self.lstm(hidden)
+        for linear in self.linear:
+            hidden = functional.leaky_relu(linear(hidden))
+        return functional.log_softmax(self.classifier(hidden), dim=-1)
+
+
+def load_segmentation(path: Path | None = None) -> Segmentation:
+    """The network with its trained weights, ready to infer.
+
+    Raises:
+        MissingWeights: they are not on this machine.
+        BadFile: the file holds something else.
+    """
+    path = find_weights("segmentation-3.0", path)
+    saved = torch.load(path, map_location="cpu", weights_only=True)
+    network = Segmentation()
+    try:
+        network.load_state_dict(saved.get("state_dict", saved))
+    except (RuntimeError, AttributeError) as error:
+        first = str(error).splitlines()[0]
+        raise BadFile(f"{path}: not the weights of segmentation-3.0: {first}") from error
+    network.eval()
+    with torch.no_grad():
+        network.sincnet.filters = network.sincnet.conv1d[0].filterbank().clone()  # type: ignore[union-attr, operator]
+    return network
+
+
+def segment(
+    network: Segmentation,
+    samples: Float[np.ndarray, " time"],
+    hop_frames: int = 148,
+    progress: Callable[[float], None] | None = None,
+) -> LocalActivity:
+    """Local speaker activity of a whole recording at 16 kHz, in windows of ten seconds.
+
+    Windows begin every `hop_frames` frames of 16.875 ms (148: about 2.5 s), so that all frames lie
+    on one grid; the last ends with the recording, and a recording shorter than a window is padded
+    with silence. `progress` is told the share that is done.
+    """
+    starts = window_starts(len(samples), hop_frames)
+    padded = np.zeros(starts[-1] * FRAME_HOP_SAMPLES + WINDOW_SAMPLES, dtype=np.float32)
+    padded[: len(samples)] = samples[: len(padded)]
+    windows = torch.from_numpy(padded).unfold(0, WINDOW_SAMPLES, FRAME_HOP_SAMPLES)
+    device = next(network.parameters()).device
+    patterns = []
+    with torch.inference_mode():
+        for first in range(0, len(starts), BATCH_WINDOWS):
+            batch = windows[torch.as_tensor(starts[first : first + BATCH_WINDOWS])]
+            patterns.append(network(batch.to(device)).exp().cpu().numpy())
+            if progress is not None:
+                progress(min(1.0, (first + BATCH_WINDOWS) / len(starts)))
+    pattern = np.concatenate(patterns)
+    n_members = np.array([len(members) for members in POWERSET])
+    return LocalActivity(
+        posterior=pattern @ _membership(),
+        speech=1.0 - pattern[..., n_members == 0].sum(-1),
+        overlap=pattern[..., n_members == 2].sum(-1),
+        first_frame=starts,
+        n_frames=math.ceil(len(samples) / FRAME_HOP_SAMPLES),
+    )
+
+
+def window_starts(n_samples: int, hop_frames: int) -> Int[np.ndarray, " window"]:
+    """First frame of each window, about `hop_frames` apart; together they cover `n_samples`.
+
+    >>> window_starts(16000 * 16, 148)
+    array([  0, 178, 356])
+    """
+    beyond = max(0, n_samples - WINDOW_SAMPLES)
+    last = math.ceil(beyond / FRAME_HOP_SAMPLES)
+    n_steps = max(round(last / hop_frames), 1 if last else 0)
+    return np.linspace(0, last, n_steps + 1).round().astype(np.int64)
+
+
+def _membership() -> Float[np.ndarray, "pattern local"]:
+    table = np.zeros((len(POWERSET), N_LOCAL), dtype=np.float32)
+    for pattern, members in enumerate(POWERSET):
+        table[pattern, list(members)] = 1.0
+    return table

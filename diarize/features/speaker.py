@@ -1,0 +1,167 @@
+"""Speaker embeddings: frame features computed once a recording, pooled under each speaker's mask.
+
+The networks are CAM++ (weights in a package, see `diarize.weights`) and ECAPA-TDNN from
+SpeechBrain (weights from the user's hub cache or a path). Both see audio at 16 kHz.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from diarize.errors import BadCall
+from diarize.features.campplus import load_campplus
+from diarize.features.mel import FRAME_SAMPLES, HOP_SAMPLES, kaldi_fbank
+
+RATE_HZ = 16000
+CHUNK_S = 10.0  # what a network sees at once: its context mixes in all of it
+EPSILON = 1e-9
+
+
+@dataclass(frozen=True)
+class VoiceMask:
+    """Where one voice is: frame `first + i` of the recording counts if `frames[i]`."""
+
+    first: int
+    frames: Bool[np.ndarray, " frame"]
+
+    @property
+    def end(self) -> int:
+        """The frame after the last."""
+        return self.first + len(self.frames)
+
+
+class SpeakerNetwork(Protocol):
+    """A speaker network cut in two at its pooling layer."""
+
+    dimension: int
+    hop_samples: int  # of the frame features
+    reach_samples: int  # how far the last frame reaches beyond its hop
+
+    def frames(self, samples: Float[Tensor, " time"]) -> Float[Tensor, "channel frame"]:
+        """Features before pooling, of a piece of audio."""
+        ...
+
+    def pool(self, frames: Float[Tensor, "channel frame"]) -> Float[Tensor, " dimension"]:
+        """The embedding of these frames, at least one."""
+        ...
+
+
+class CampplusNetwork:
+    """CAM++: 512 features every 20 ms, pooled by mean and standard deviation."""
+
+    dimension = 192
+    hop_samples = 2 * HOP_SAMPLES
+    reach_samples = FRAME_SAMPLES - HOP_SAMPLES
+
+    def __init__(self, path: Path | None = None, device: str = "cpu") -> None:
+        self.network = load_campplus(path).to(device)
+        self.device = device
+
+    def frames(self, samples: Float[Tensor, " time"]) -> Float[Tensor, "channel frame"]:
+        """Features before pooling, the mean mel spectrum of the piece removed."""
+        mels = kaldi_fbank(samples.to(self.device))
+        return self.network.frames((mels - mels.mean(0)).unsqueeze(0))[0].cpu()
+
+    def pool(self, frames: Float[Tensor, "channel frame"]) -> Float[Tensor, " dimension"]:
+        """The embedding of these frames."""
+        mean = frames.mean(dim=1)
+        spread = frames.std(dim=1) if frames.shape[1] > 1 else torch.zeros_like(mean)
+        return self.network.embed(torch.cat([mean, spread])[None].to(self.device))[0].cpu()
+
+
+def embed_voices(
+    network: SpeakerNetwork,
+    samples: Float[np.ndarray, " time"],
+    masks: list[VoiceMask],
+    progress: Callable[[float], None] | None = None,
+) -> Float[np.ndarray, "voice dimension"]:
+    """One embedding of unit length per mask, of audio at 16 kHz.
+
+    `masks` are sorted by their first frame. Each piece of the recording goes through the network
+    once, pieces in which no voice counts not at all, and only the pieces that some mask still
+    needs are kept: memory does not grow with the recording. A mask without a frame inside the
+    recording gives zeros.
+    """
+    embedding = np.zeros((len(masks), network.dimension), dtype=np.float32)
+    held: dict[int, Tensor] = {}  # first frame -> features
+    pieces = list(_pieces(len(samples), network.hop_samples))
+    waiting = list(enumerate(masks))
+    with torch.inference_mode():
+        for number, (first, end) in enumerate(pieces):
+            if any(_counts(mask, first, end) for _, mask in waiting):
+                held[first] = network.frames(_cut(samples, first, end, network))[:, : end - first]
+            done = len(pieces) == number + 1
+            ready = [(voice, mask) for voice, mask in waiting if done or mask.end <= end]
+            for voice, mask in ready:
+                chosen = [_chosen(mask, at, features) for at, features in held.items()]
+                frames = torch.cat(chosen, dim=1) if chosen else torch.zeros(1, 0)
+                if frames.shape[1]:
+                    embedding[voice] = network.pool(frames).numpy()
+            waiting = [] if done else [entry for entry in waiting if entry[1].end > end]
+            oldest = min((mask.first for _, mask in waiting), default=end)
+            held = {at: kept for at, kept in held.items() if at + kept.shape[1] > oldest}
+            if progress is not None:
+                progress((number + 1) / len(pieces))
+    return embedding / (np.linalg.norm(embedding, axis=1, keepdims=True) + EPSILON)
+
+
+def load_speaker_network(
+    name: str, path: Path | None = None, device: str = "cpu"
+) -> SpeakerNetwork:
+    """The speaker network of that name, ready to use: `campplus` or `ecapa`.
+
+    Raises:
+        BadCall: there is none of that name, or the package it needs is not installed.
+        MissingWeights: its weights are not on this machine.
+    """
+    if name == "campplus":
+        return CampplusNetwork(path, device)
+    if name == "ecapa":
+        from diarize.features.ecapa import EcapaNetwork
+
+        return EcapaNetwork(path, device)
+    raise BadCall(f"no embedder {name!r}; there are {', '.join(EMBEDDERS)}")
+
+
+EMBEDDERS = ("campplus", "ecapa")
+
+
+def _pieces(n_samples: int, hop_samples: int) -> Iterator[tuple[int, int]]:
+    """First and end frame of each piece, all of about `CHUNK_S`."""
+    n_frames = max(1, -(-n_samples // hop_samples))
+    step = round(CHUNK_S * RATE_HZ / hop_samples)
+    n_pieces = max(1, round(n_frames / step))
+    edges = [step * piece for piece in range(n_pieces)] + [n_frames]
+    yield from zip(edges[:-1], edges[1:], strict=True)
+
+
+def _cut(
+    samples: Float[np.ndarray, " time"], first: int, end: int, network: SpeakerNetwork
+) -> Tensor:
+    """The samples that frames `first` to `end` need, silence beyond the end of the recording."""
+    n_wanted = (end - first) * network.hop_samples + network.reach_samples
+    start = first * network.hop_samples
+    piece = samples[start : start + n_wanted]
+    return torch.from_numpy(np.pad(piece, (0, n_wanted - len(piece))))
+
+
+def _counts(mask: VoiceMask, first: int, end: int) -> bool:
+    """Whether any frame of the mask from `first` to `end` counts."""
+    return bool(mask.frames[max(0, first - mask.first) : max(0, end - mask.first)].any())
+
+
+def _chosen(mask: VoiceMask, at: int, features: Tensor) -> Tensor:
+    """Those of `features`, which begin at frame `at`, that count for the mask."""
+    here = np.zeros(features.shape[1], dtype=bool)
+    low, high = max(at, mask.first), min(at + len(here), mask.end)
+    if low < high:
+        here[low - at : high - at] = mask.frames[low - mask.first : high - mask.first]
+    return features[:, torch.from_numpy(here)]

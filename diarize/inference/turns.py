@@ -1,0 +1,103 @@
+"""From probabilities to turns: which speakers are on in a frame, and where turns begin and end."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+from pyannote.core import Annotation, Segment
+
+from diarize.audio.frames import FrameGrid, runs
+from diarize.inference.stitch import Stitched
+from diarize.models.contract import Activity
+
+
+@dataclass(frozen=True)
+class TurnSettings:
+    """When a speaker counts as talking, and how ragged turns are smoothed."""
+
+    speech_threshold: float = 0.35  # P(anyone talks) from which somebody is on
+    overlap_threshold: float = 0.25  # P(two talk) from which the second speaker is on too
+    speaker_floor: float = 0.02  # a speaker less probable than this is never on
+    shortest_gap_s: float = 0.1  # a shorter pause of one speaker is talked over
+    shortest_turn_s: float = 0.05  # a shorter turn is dropped
+
+
+@dataclass(frozen=True)
+class Turns:
+    """Who spoke when, and how sure each turn is."""
+
+    annotation: Annotation
+    probability: dict[tuple[Segment, Hashable], float]  # mean frame posterior of the turn
+
+
+def active_speakers(
+    stitched: Stitched, settings: TurnSettings, exclusive: bool = False
+) -> Bool[np.ndarray, "speaker frame"]:
+    """Which speakers are on: none, the most probable one, or the two most probable ones.
+
+    How many is decided by the probabilities of speech and of overlap, which the windows agree on
+    whatever the speakers' names; who, by the posterior of each. Deciding the two apart keeps a
+    frame in which it is clear that somebody talks, but not who, from being missed.
+    With `exclusive` there is never more than one.
+    """
+    posterior = stitched.posterior
+    active = np.zeros(posterior.shape, dtype=bool)
+    if not len(posterior):
+        return active
+    some = stitched.speech > settings.speech_threshold
+    two = some & (stitched.overlap > settings.overlap_threshold)
+    ranked = np.argsort(-posterior, axis=0, kind="stable")
+    frames = np.arange(posterior.shape[1])
+    active[ranked[0], frames] = some
+    if len(posterior) > 1 and not exclusive:
+        active[ranked[1], frames] = two
+    return active & (posterior > settings.speaker_floor)
+
+
+def to_turns(
+    activity: Activity,
+    active: Bool[np.ndarray, "speaker frame"],
+    settings: TurnSettings,
+    duration_s: float,
+    recording: str,
+) -> Turns:
+    """Turns of every speaker, inside `[0, duration_s]`, with the mean posterior of each.
+
+    A turn that holds the first or the last frame reaches the edge of the recording.
+    """
+    annotation = Annotation(uri=recording)
+    probability: dict[tuple[Segment, Hashable], float] = {}
+    grid = FrameGrid(activity.hop_s, activity.n_frames, activity.start_s)
+    for speaker, name in enumerate(activity.speakers):
+        for first, last in _smooth(active[speaker], activity.hop_s, settings):
+            start_s = 0.0 if first == 0 else grid.start_s + first * grid.hop_s
+            end_s = grid.start_s + last * grid.hop_s
+            end_s = duration_s if last == grid.n_frames else min(end_s, duration_s)
+            segment = Segment(round(start_s, 3), round(end_s, 3))
+            if segment.duration < settings.shortest_turn_s:
+                continue
+            annotation[segment, name] = name
+            mean = float(activity.posterior[speaker, first:last].mean())
+            probability[segment, name] = mean
+    return Turns(annotation, probability)
+
+
+def _smooth(
+    active: Bool[np.ndarray, " frame"], hop_s: float, settings: TurnSettings
+) -> list[tuple[int, int]]:
+    """First frame, and the one after the last, of each turn, short gaps closed."""
+    turns: list[tuple[int, int]] = []
+    for first, last in runs(active).tolist():
+        if turns and (first - turns[-1][1]) * hop_s < settings.shortest_gap_s:
+            turns[-1] = (turns[-1][0], last)
+        else:
+            turns.append((first, last))
+    return turns
+
+
+def total_s(active: Bool[np.ndarray, "speaker frame"], hop_s: float) -> Float[np.ndarray, " speaker"]:
+    """Seconds of speech of each speaker."""
+    return active.sum(axis=1) * hop_s
