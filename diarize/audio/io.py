@@ -169,7 +169,11 @@ def _is_text(head: bytes) -> bool:
 def _why(reasons: list[str]) -> str:
     told = [reason for reason in reasons if "not recognised" not in reason]
     told = [reason for reason in told if "Invalid data" not in reason]
-    return f"cannot be decoded ({told[0]})" if told else "no audio format that is known here, or its header is damaged"
+    return (
+        f"cannot be decoded ({told[0]})"
+        if told
+        else "no audio format that is known here, or its header is damaged"
+    )
 
 
 def _gather(decoding: Decoding, rate_hz: int, label: str, recording: str) -> Audio:
