@@ -1,0 +1,137 @@
+"""How well the frames of a hypothesis follow those of the reference, speaker by speaker."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from diarize.errors import BadCall
+from diarize.formats.exports import FramePosterior
+from diarize.formats.text import shown
+from diarize.scoring.turns import Turns
+
+FRAME_S = 0.01
+DEFINITION = (
+    "correlation: per reference speaker, Pearson correlation over the scored 10 ms frames of the "
+    "reference's 0/1 activity with the posterior (or 0/1 activity) of the speaker that the "
+    "optimal mapping of DER (no collar) gives; mean over reference speakers. No match counts 0; "
+    "so does a row that never changes, unless both rows are the same."
+)
+_FRAMES_AT_ONCE = 1 << 20
+_STILL = 1e-12  # variance below which a row is taken never to change
+
+
+def speaker_correlations(
+    reference: Turns,
+    hypothesis: Turns,
+    regions_s: Float[np.ndarray, "region 2"],
+    mapping: Mapping[Hashable, Hashable],
+    posterior: FramePosterior | None = None,
+) -> dict[Hashable, float]:
+    """Return each reference speaker's correlation, -1 to 1, with the hypothesis's match.
+
+    Pearson's correlation, over the frames of 10 ms whose centres lie in the scored regions, of
+    the reference's activity (1 where the centre lies in a turn, else 0) with the match's
+    posterior, or with its activity where there is none. A posterior of another hop is read at
+    the frames' centres; before its start and after its end it is 0. A speaker without a match
+    counts 0. So does one for whom either row never changes, as the correlation has no meaning
+    there; but it is 1 where both rows are the same (somebody who talks throughout, found so).
+
+    Speakers who are not heard in the scored regions have no entry.
+
+    Args:
+        reference: who truly spoke when.
+        hypothesis: who is said to have.
+        regions_s: start and end of what is scored, merged.
+        mapping: hypothesis speaker -> reference speaker, one to one.
+        posterior: rows for the hypothesis's speakers, by name.
+
+    Raises:
+        BadCall: a mapped speaker has no row in the posterior.
+
+    Source: ours; the correlation of arXiv 2510.15669 is not defined in what can be read of it.
+    """
+    match = {truth: found for found, truth in mapping.items()}
+    sums = {label: _Sums() for label in reference.speakers}
+    n_frames = math.ceil(regions_s.max() / FRAME_S) if regions_s.size else 0
+    for begin in range(0, n_frames, _FRAMES_AT_ONCE):
+        window = (begin, min(begin + _FRAMES_AT_ONCE, n_frames))
+        scored = _active(regions_s[:, 0], regions_s[:, 1], window)
+        for label in reference.speakers:
+            truth = _row(reference, label, window)[scored]
+            sums[label].add_reference(truth)
+            if label in match:
+                sums[label].add(truth, _found(hypothesis, match[label], posterior, window)[scored])
+    return {label: total.correlation() for label, total in sums.items() if total.n_active}
+
+
+@dataclass
+class _Sums:
+    """Running sums over frames: of the reference x (0 or 1) and the hypothesis y."""
+
+    n_frames: int = 0
+    n_active: int = 0
+    of: dict[str, float] = field(default_factory=lambda: dict.fromkeys(("y", "yy", "xy"), 0.0))
+
+    def add_reference(self, truth: Bool[np.ndarray, " frame"]) -> None:
+        self.n_frames += len(truth)
+        self.n_active += int(truth.sum())
+
+    def add(self, truth: Bool[np.ndarray, " frame"], found: Float[np.ndarray, " frame"]) -> None:
+        self.of["y"] += float(found.sum())
+        self.of["yy"] += float(found @ found)
+        self.of["xy"] += float(found[truth].sum())
+
+    def correlation(self) -> float:
+        mean_x = self.n_active / self.n_frames
+        mean_y = self.of["y"] / self.n_frames
+        variance_x = mean_x * (1 - mean_x)
+        variance_y = self.of["yy"] / self.n_frames - mean_y**2
+        if variance_x <= _STILL or variance_y <= _STILL:
+            still = variance_x <= _STILL and variance_y <= _STILL
+            return 1.0 if still and abs(mean_x - mean_y) <= _STILL else 0.0
+        covariance = self.of["xy"] / self.n_frames - mean_x * mean_y
+        return float(np.clip(covariance / math.sqrt(variance_x * variance_y), -1.0, 1.0))
+
+
+def _found(
+    hypothesis: Turns, label: Hashable, posterior: FramePosterior | None, window: tuple[int, int]
+) -> Float[np.ndarray, " frame"]:
+    if posterior is None:
+        return _row(hypothesis, label, window).astype(float)
+    if str(label) not in posterior.speakers:
+        raise BadCall(
+            f"found no row for speaker {shown(str(label))} in the posterior; "
+            f"it has {', '.join(posterior.speakers) or 'none'}"
+        )
+    row = posterior.values[posterior.speakers.index(str(label))]
+    centre_s = (np.arange(*window) + 0.5) * FRAME_S
+    # a hair forward: a centre that lies on an edge belongs to the frame that begins there
+    frame = np.floor((centre_s - posterior.start_s) / posterior.hop_s + 1e-6).astype(np.int64)
+    inside = (frame >= 0) & (frame < len(row))
+    values = np.zeros(len(frame))
+    values[inside] = row[frame[inside]]
+    return values
+
+
+def _row(turns: Turns, label: Hashable, window: tuple[int, int]) -> Bool[np.ndarray, " frame"]:
+    theirs = turns.speaker == turns.speakers.index(label)
+    return _active(turns.start_s[theirs], turns.end_s[theirs], window)
+
+
+def _active(
+    start_s: Float[np.ndarray, " turn"], end_s: Float[np.ndarray, " turn"], window: tuple[int, int]
+) -> Bool[np.ndarray, " frame"]:
+    """Whether each frame's centre lies in one of the turns, start included and end not."""
+    # to a ten-thousandth of a frame, so that 0.015 / 0.01 is 1.5
+    first, last = (
+        np.ceil(np.round(edge_s / FRAME_S - 0.5, 4)).astype(np.int64) for edge_s in (start_s, end_s)
+    )
+    width = window[1] - window[0]
+    first, last = np.clip(first - window[0], 0, width), np.clip(last - window[0], 0, width)
+    opened = np.bincount(first, minlength=width + 1) - np.bincount(last, minlength=width + 1)
+    return np.cumsum(opened)[:-1] > 0
