@@ -8,29 +8,27 @@ A conversation depends on its settings, its sources, a seed and its name, on not
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float32
 
-from diarize.audio.energy import active_level_dbfs
 from diarize.audio.frames import to_samples
 from diarize.audio.io import RATE_HZ
-from diarize.audio.mix import gain
-from diarize.corpora.acoustics import Acoustics, background, in_room
+from diarize.corpora.acoustics import Acoustics
+from diarize.corpora.conversation import (
+    Conversation,
+    heard,
+    overlap_share,
+    truth,
+    write_conversations,
+)
 from diarize.corpora.phrases import Voice
 from diarize.corpora.speech_table import Utterance, audio_files, in_split, read_speech_table
-from diarize.corpora.turn_taking import Placed, TurnTaking, take_turns
-from diarize.errors import BadCall, BadFile
-
-if TYPE_CHECKING:
-    from pyannote.core import Annotation
-
-PEAK = 0.95
+from diarize.corpora.stamp import Fetched, finished, mark, stamp_of
+from diarize.corpora.turn_taking import TurnTaking, take_turns
+from diarize.errors import BadCall
 
 
 @dataclass(frozen=True)
@@ -77,15 +75,45 @@ class Sources:
 
 
 @dataclass(frozen=True)
-class Conversation:
-    """One simulated recording and its truth; `facts` says what was drawn for it."""
+class SimulatedData:
+    """The `[data]` table of a conf: where the sources are, and how many to make of them.
 
-    recording: str
-    samples: Float32[np.ndarray, " time"]
-    rate_hz: int
-    reference: Annotation
-    seed: int
-    facts: dict[str, object]
+    `speech` is a folder with a `speakers.tsv`; `noises` and `rooms` are folders of sound files.
+    """
+
+    speech: Path | None = None
+    noises: Path | None = None
+    rooms: Path | None = None
+    count: int = 10
+    seed: int = 0
+    conversations: SimulatedSettings = field(default_factory=SimulatedSettings)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.count <= 1_000_000:
+            raise BadCall(f"count = {self.count}; expected 1 to 1000000 conversations")
+
+
+def make_simulated(folder: Path | str, data: SimulatedData) -> Fetched:
+    """Make the conversations in `folder`, or find them whole.
+
+    Raises:
+        BadCall: no speech was named, too few speakers, or the folder holds another corpus.
+        BadFile: a source that cannot be read, or a folder that cannot be written.
+    """
+    if data.speech is None:
+        raise BadCall("no folder of speech named; give --speech DIR (it holds speakers.tsv)")
+    folder = Path(folder)
+    stamp = stamp_of("simulated", data)
+    if found := finished(folder, stamp):
+        return found
+    sources = read_sources(data.speech, data.noises, data.rooms)
+    split = data.conversations.split
+    names = [f"{split}_{number:05d}" for number in range(data.count)]
+    write_conversations(
+        (simulate(sources, data.conversations, data.seed, name) for name in names), folder
+    )
+    mark(folder, stamp)
+    return Fetched(folder / "manifest.jsonl", data.count, is_new=True)
 
 
 def read_sources(
@@ -117,59 +145,21 @@ def simulate(
     speakers, paths = _cast(sources, settings, generator)
     duration_s = round(float(generator.uniform(settings.min_s, settings.max_s)), 3)
     share = float(generator.uniform(settings.min_overlap, settings.max_overlap))
-    rules = TurnTaking(**{**asdict(settings.turns), "overlap_share": share})
+    rules = replace(settings.turns, overlap_share=share)
     voices = [Voice(own, one) for own, one in zip(paths, generator.spawn(len(paths)), strict=True)]
     placed = take_turns([voice.take for voice in voices], duration_s, rules, generator)
-    tracks = _tracks(placed, len(speakers), to_samples(duration_s, RATE_HZ))
-    samples, acoustics = _scene(tracks, sources, settings, generator)
-    reference = _reference(placed, speakers, recording)
+    samples, acoustics = heard(
+        placed,
+        to_samples(duration_s, RATE_HZ),
+        _of_split(sources.rooms, settings.split),
+        _of_split(sources.noises, settings.split),
+        settings.acoustics,
+        generator,
+    )
+    reference = truth(placed, speakers, recording)
     facts: dict[str, object] = {"split": settings.split, "speakers": speakers, **acoustics}
     facts |= {"overlap_aim": round(share, 4), "overlap": round(overlap_share(reference), 4)}
     return Conversation(recording, samples, RATE_HZ, reference, seed, facts)
-
-
-def write_conversations(
-    conversations: Iterator[Conversation] | Sequence[Conversation], folder: Path | str
-) -> int:
-    """Write each as `audio/ID.wav` (16-bit), all as ref.rttm, all.uem, manifest.jsonl; how many.
-
-    `facts.jsonl` says what was drawn for each recording. The lists are written last: with them
-    in place the folder is whole.
-
-    Raises:
-        BadFile: the folder cannot be written.
-    """
-    from pyannote.core import Segment, Timeline
-
-    from diarize.corpora.wav import save_wav
-    from diarize.formats.manifest import Recording, write_manifest
-    from diarize.formats.rttm import save_rttm
-    from diarize.formats.text import save_text
-    from diarize.formats.uem import save_uem
-
-    folder = Path(folder)
-    references, timelines, entries, facts = {}, {}, [], []
-    for one in conversations:
-        audio = folder / "audio" / f"{one.recording}.wav"
-        save_wav(audio, one.samples, one.rate_hz)
-        duration_s = len(one.samples) / one.rate_hz
-        references[one.recording] = one.reference
-        timelines[one.recording] = Timeline([Segment(0, duration_s)], uri=one.recording)
-        entries.append(
-            Recording(one.recording, audio, folder / "ref.rttm", folder / "all.uem", duration_s)
-        )
-        facts.append(json.dumps({"recording": one.recording, "seed": one.seed, **one.facts}))
-    save_rttm(folder / "ref.rttm", references)
-    save_uem(folder / "all.uem", timelines)
-    save_text(folder / "facts.jsonl", "".join(line + "\n" for line in facts))
-    write_manifest(folder / "manifest.jsonl", entries)
-    return len(entries)
-
-
-def overlap_share(reference: Annotation) -> float:
-    """How much of the time with speech has more than one person speaking, 0 to 1."""
-    spoken_s = reference.get_timeline().support().duration()
-    return float(reference.get_overlap().duration() / spoken_s) if spoken_s else 0.0
 
 
 def _cast(
@@ -195,50 +185,6 @@ def _cast(
     return chosen, [[one.path for one in files[speaker]] for speaker in chosen]
 
 
-def _tracks(
-    placed: Sequence[Placed], n_speakers: int, n_samples: int
-) -> Float32[np.ndarray, "speaker time"]:
-    tracks = np.zeros((n_speakers, n_samples), np.float32)
-    for one in placed:
-        first = to_samples(one.start_s, RATE_HZ)
-        room = tracks[one.speaker, first : first + len(one.spoken.samples)]
-        room += one.spoken.samples[: len(room)]
-    return tracks
-
-
-def _scene(
-    tracks: Float32[np.ndarray, "speaker time"],
-    sources: Sources,
-    settings: SimulatedSettings,
-    generator: np.random.Generator,
-) -> tuple[Float32[np.ndarray, " time"], dict[str, object]]:
-    """All tracks as one microphone hears them, and what was drawn."""
-    rooms = _of_split(sources.rooms, settings.split)
-    noises = _of_split(sources.noises, settings.split)
-    placed, facts = in_room(tracks, rooms, settings.acoustics, generator)
-    speech = placed.sum(axis=0)
-    samples, noise_facts = background(speech, noises, settings.acoustics, generator)
-    level_dbfs = generator.uniform(settings.acoustics.min_dbfs, settings.acoustics.max_dbfs)
-    samples = samples * gain(level_dbfs - active_level_dbfs(speech, RATE_HZ))
-    peak = float(np.abs(samples).max(initial=0.0))
-    if peak > PEAK:
-        samples = samples * (PEAK / peak)
-    return samples.astype(np.float32), {**facts, **noise_facts}
-
-
 def _of_split(files: Sequence[Path], split: str) -> list[Path]:
     chosen = set(in_split([path.name for path in files], split))
     return [path for path in files if path.name in chosen]
-
-
-def _reference(placed: Sequence[Placed], speakers: Sequence[str], recording: str) -> Annotation:
-    from pyannote.core import Annotation, Segment
-
-    if not placed:
-        raise BadFile(f"{recording}: no turn fits into it; expected a longer recording")
-    reference = Annotation(uri=recording)
-    for track, one in enumerate(sorted(placed, key=lambda one: (one.start_s, one.speaker))):
-        for start, end in one.spoken.spans:
-            segment = Segment(round(one.start_s + start, 3), round(one.start_s + end, 3))
-            reference[segment, track] = speakers[one.speaker]
-    return reference.support()
