@@ -1,0 +1,91 @@
+"""Scores for a report: what `diarize score --json` wrote, as a table of text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from diarize.errors import BadFile
+from diarize.formats.text import read_text
+
+RATES = {
+    "der": "DER %",
+    "missed": "miss %",
+    "false_alarm": "false alarm %",
+    "confusion": "confusion %",
+    "jer": "JER %",
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Scores as they are to be read: words and numbers already put into text.
+
+    The last `n_totals` rows are about all recordings; `foot` says what the columns mean.
+    """
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    n_totals: int = 0
+    foot: str = ""
+
+
+def read_scores(path: Path) -> Table:
+    """Return the table: recordings by the first convention, then all of them by each.
+
+    Raises:
+        BadFile: the file is not what `diarize score --json` writes.
+    """
+    try:
+        return _table(json.loads(read_text(path)))
+    except BadFile:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, StopIteration) as error:
+        raise BadFile(
+            f"{path}: found no scores ({type(error).__name__}: {error}); "
+            "give a file that `diarize score --json` wrote"
+        ) from None
+
+
+def _table(scores: Mapping[str, Any]) -> Table:
+    conventions, total = scores["conventions"], scores["total"]
+    first = next(iter(conventions))
+    rows = [
+        (
+            one["recording"],
+            *_percents(one["rates"][first]),
+            f"{one['n_hypothesis']} / {one['n_reference']}",
+            _decimal(one["correlation"]),
+        )
+        for one in scores["recordings"]
+    ]
+    right = total["count_exact_share"]
+    counted = "-" if right is None else f"{100 * right:.0f} % right"
+    for name in conventions:
+        extra = (counted, _decimal(total["correlation"])) if name == first else ("", "")
+        rows.append((f"all, {name}", *_percents(total["rates"][name]), *extra))
+        interval = total["rates"][name]["der_interval"]
+        if interval is not None:
+            between = f"{100 * interval['low']:.1f} to {100 * interval['high']:.1f}"
+            rows.append(("95 % interval", between, *[""] * (len(RATES) + 1)))
+    header = ("recording", *RATES.values(), "speakers found / true", "correlation")
+    foot = "; ".join(_described(name, rule) for name, rule in conventions.items())
+    foot += f". Recordings: {first}. Correlation: {scores['definitions']['correlation']}."
+    foot += f" Scored: {scores['extent']}."
+    return Table(header, tuple(rows), len(rows) - len(scores["recordings"]), foot)
+
+
+def _percents(rates: Mapping[str, Any]) -> list[str]:
+    return [_decimal(None if rates[key] is None else 100 * rates[key], 1) for key in RATES]
+
+
+def _decimal(value: float | None, decimals: int = 2) -> str:
+    return "-" if value is None else f"{value:.{decimals}f}"
+
+
+def _described(name: str, rule: Mapping[str, Any]) -> str:
+    collar = f"collar ±{rule['collar_s'] / 2:g} s" if rule["collar_s"] else "no collar"
+    return f"{name}: {collar}, overlap {'left out' if rule['skip_overlap'] else 'scored'}"
