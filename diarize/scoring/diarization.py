@@ -57,8 +57,8 @@ class DiarizationErrorRate(stock.DiarizationErrorRate):
             "correct": correct_s,
             "missed detection": counted.missed_s,
             "false alarm": counted.false_alarm_s,
-            # what is left of a sum may fall below zero by its rounding
-            "confusion": max(counted.both_s - correct_s, 0.0),
+            # to the nanosecond: the rounding of sums must not leave a trace of confusion
+            "confusion": max(0.0, round(counted.both_s - correct_s, 9)),
         }
 
     def optimal_mapping(
