@@ -26,10 +26,18 @@ def commands(words):
 
 
 @named
-def test_every_call_of_an_eg_is_one_the_command_line_takes(eg, stub, tmp_path):
+@pytest.mark.parametrize("n_jobs", ["1", "2"])
+def test_every_call_of_an_eg_is_one_the_command_line_takes(eg, n_jobs, stub, tmp_path):
     python, notes = stub
+    data = tmp_path / "the data"
+    data.mkdir()
+    (data / "manifest.jsonl").write_text('{"recording": "a"}\n{"recording": "b"}\n')
+    exp = tmp_path / "an exp"
+    (exp / "ours").mkdir(parents=True)
+    (exp / "ours" / "timing.json").touch()  # what a measured system leaves in egs/peers
+    words = ["--data", data, "--exp", exp, "--nj", n_jobs]
     done = subprocess.run(
-        ["bash", eg / "run.sh", "--data", tmp_path / "the data", "--exp", tmp_path / "an exp"],
+        ["bash", eg / "run.sh", *words],
         env=os.environ | {"DIARIZE_PYTHON": str(python), "PEERS_ENV": str(tmp_path / "an env")},
         cwd=tmp_path,
         capture_output=True,
@@ -42,6 +50,23 @@ def test_every_call_of_an_eg_is_one_the_command_line_takes(eg, stub, tmp_path):
     for line in (line for call in calls for line in commands(call)):
         arguments = cli._parser(line).parse_args(line)
         assert arguments.verb == line[0]
+
+
+def test_each_of_several_jobs_infers_recordings_of_its_own(stub, tmp_path):
+    python, notes = stub
+    manifest = ['{"recording": "a"}', '{"recording": "b"}', "", '{"recording": "c"}']
+    (tmp_path / "manifest.jsonl").write_text("\n".join(manifest) + "\n")
+    words = ["--data", tmp_path, "--exp", tmp_path / "exp", "--stage", "4", "--stop-stage", "4"]
+    subprocess.run(
+        ["bash", ROOT / "egs" / "mini" / "run.sh", *words, "--nj", "2"],
+        env=os.environ | {"DIARIZE_PYTHON": str(python)},
+        capture_output=True,
+        check=True,
+    )
+    parts = [(tmp_path / f"manifest.{job}-of-2.jsonl").read_text() for job in (1, 2)]
+    assert parts == [f"{manifest[0]}\n{manifest[3]}\n", f"{manifest[1]}\n"]
+    (call,) = [json.loads(line) for line in notes.read_text().splitlines()]
+    assert f"{tmp_path}/manifest.{{job}}-of-{{nj}}.jsonl" in call
 
 
 @named

@@ -21,6 +21,7 @@ sys.path.insert(0, str(PEERS))
 import compare  # noqa: E402
 import machine  # noqa: E402
 import prepare  # noqa: E402
+import report  # noqa: E402
 import runner  # noqa: E402
 import systems  # noqa: E402
 import timing  # noqa: E402
@@ -194,6 +195,61 @@ def test_the_slowdown_is_taken_round_by_round_so_that_a_busy_machine_cancels():
 def test_a_spread_is_told_with_the_digits_that_it_has():
     assert str(timing.Spread(0.0456, 0.0441, 0.05)) == "0.0456 (0.0441-0.0500)"
     assert str(timing.Spread(5.25, 4.0, 6.0)) == "5.2 (4.0-6.0)"
+
+
+def test_the_quickest_rounds_leave_out_what_else_the_machine_did():
+    assert timing.quiet_factor(measured("x", (1, 9), (9, 1), (5, 5))) == 0.1
+
+
+def test_nothing_done_is_no_number():
+    nothing = measured("x", ())
+    assert np.isnan(timing.quiet_factor(nothing))
+    assert np.isnan(timing.realtime_factor(nothing).median)
+
+
+def scored(exp, one, der, counts, interval=(0.1, 0.3)):
+    rates = {"der": der, "missed": 0.1, "false_alarm": 0.02, "confusion": 0.08, "jer": 0.4}
+    low_high = dict(zip(("low", "high"), interval, strict=True)) if interval else None
+    (exp / one.system).mkdir(parents=True)
+    timing.save_timing(exp / one.system / "timing.json", one)
+    values = {
+        "total": {"rates": {"full": {**rates, "der_interval": low_high}}},
+        "recordings": [{"n_reference": truth, "n_hypothesis": found} for truth, found in counts],
+    }
+    (exp / one.system / "score.json").write_text(json.dumps(values))
+
+
+def test_the_table_has_a_row_a_system_with_ours_first(tmp_path):
+    machine.save_machine(tmp_path / "machine.json", [])
+    scored(tmp_path, measured("a peer", (5, 5), (7, 7)), 0.25, [(2, 2), (2, 3)])
+    scored(tmp_path, measured("ours", (1, 1), (1, 1)), 0.2, [(2, 2), (3, 3)], interval=None)
+    assert report.main([str(tmp_path), "-o", str(tmp_path / "table.md")]) == 0
+    header, rule, *rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in (tmp_path / "table.md").read_text().splitlines()
+        if line.startswith("|")
+    ]
+    assert tuple(header) == report.HEADER
+    assert set(rule) == {"---"}
+    assert [row[0] for row in rows] == ["ours", "a peer"]
+    ours, peer = (dict(zip(header, row, strict=True)) for row in rows)
+    assert (peer["DER %"], peer["95 %"], peer["count right"]) == ("25.0", "10.0-30.0", "1/2")
+    assert (peer["RTF warm"], peer["x ours"]) == ("0.6000 (0.5000-0.7000)", "6.0 (5.0-7.0)")
+    assert (ours["95 %"], ours["x ours"], ours["RTF quietest"]) == ("-", "-", "0.1000")
+
+
+def test_a_system_that_was_measured_but_not_scored_names_the_stage(tmp_path):
+    timing.save_timing(tmp_path / "timing.json", measured("x", (1, 1)))
+    (tmp_path / "x").mkdir()
+    (tmp_path / "timing.json").rename(tmp_path / "x" / "timing.json")
+    with pytest.raises(BadFile, match=r"score.json: not there; stage 5 writes it"):
+        report.read_rows(tmp_path)
+
+
+def test_an_older_system_does_not_get_into_the_table(tmp_path, monkeypatch, talker):
+    scored(tmp_path / "exp", measured("gone", (1, 1)), 0.2, [(1, 1)])
+    compared(tmp_path, monkeypatch, [talker("left")], ["a"], rounds=1)
+    assert [path.parent.name for path in (tmp_path / "exp").glob("*/timing.json")] == ["left"]
 
 
 # Preparing
