@@ -115,6 +115,8 @@ def run(manifest: Path, exp: Path, environments: Path, settings: Settings) -> li
         raise BadFile(f"{manifest}: no recordings in it; one JSON line each would be right")
     audio_s = {one.recording: one.duration_s or 0.0 for one in recordings}
     systems = find_systems(settings.systems, environments)
+    for stale in exp.glob("*/timing.json"):  # so that no later stage takes up an older run
+        stale.unlink()
     timings = []
     with contextlib.ExitStack() as stack:
         runners = {}

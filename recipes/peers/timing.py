@@ -57,6 +57,18 @@ def realtime_factor(timing: Timing) -> Spread:
     )
 
 
+def quiet_factor(timing: Timing) -> float:
+    """Seconds of work per second of audio when each recording counts with its quickest round.
+
+    What else runs on the machine only ever adds time, so this is nearest to an idle one.
+    """
+    done = {recording for one in timing.rounds for recording in one}
+    if not done:
+        return float("nan")
+    quickest_s = sum(min(one[key] for one in timing.rounds if key in one) for key in done)
+    return quickest_s / sum(timing.audio_s[key] for key in done)
+
+
 def slowdown(timing: Timing, ours: Timing) -> Spread:
     """How many times longer than `ours` it took, round by round, over what both did."""
     ratios = []
