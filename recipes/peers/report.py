@@ -28,9 +28,9 @@ DER and its parts: collar 0, overlap scored, in the regions of the UEM; % of the
 over all recordings together; 95 %: bootstrap interval over recordings. Count right: recordings with
 the true number of speakers. No system was told a number.
 RTF warm: seconds of work over seconds of audio, median (least-most) of {rounds} round(s) on
-{threads} thread(s), all systems asked in turn; quietest: each recording's quickest round; x ours: how
-many times as long as ours, round by round. Start-up: from the command to readiness, imports and the
-system's own warm-up included; after it comes the first recording, which no other figure counts."""
+{threads} thread(s), all systems asked in turn; quietest: each recording's quickest round; x ours:
+how many times as long as ours, round by round. Start-up: from the command to readiness, imports and
+the system's own warm-up included; after it the first recording, which no other figure counts."""
 
 
 @dataclass(frozen=True)
