@@ -66,16 +66,20 @@ def _table(scores: Mapping[str, Any]) -> Table:
     counted = "-" if right is None else f"{100 * right:.0f} % right"
     for name in conventions:
         extra = (counted, _decimal(total["correlation"])) if name == first else ("", "")
-        rows.append((f"all, {name}", *_percents(total["rates"][name]), *extra))
+        der, *others = _percents(total["rates"][name])
         interval = total["rates"][name]["der_interval"]
         if interval is not None:
-            between = f"{100 * interval['low']:.1f} to {100 * interval['high']:.1f}"
-            rows.append(("95 % interval", between, *[""] * (len(RATES) + 1)))
+            der += f" ({100 * interval['low']:.1f} to {100 * interval['high']:.1f})"
+        rows.append((f"all, {name}", der, *others, *extra))
     header = ("recording", *RATES.values(), "speakers found / true", "correlation")
-    foot = "; ".join(_described(name, rule) for name, rule in conventions.items())
-    foot += f". Recordings: {first}. Correlation: {scores['definitions']['correlation']}."
-    foot += f" Scored: {scores['extent']}."
-    return Table(header, tuple(rows), len(rows) - len(scores["recordings"]), foot)
+    foot = [
+        "; ".join(_described(name, rule) for name, rule in conventions.items()),
+        f"single recordings: {first}; in brackets: 95 % bootstrap interval over recordings",
+        scores["definitions"]["correlation"],
+        f"scored: {scores['extent']}",
+    ]
+    text = " ".join(f"{line[:1].upper()}{line[1:].rstrip('.')}." for line in foot)
+    return Table(header, tuple(rows), len(rows) - len(scores["recordings"]), text)
 
 
 def _percents(rates: Mapping[str, Any]) -> list[str]:

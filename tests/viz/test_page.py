@@ -178,11 +178,10 @@ def test_scores_become_rows_by_recording_and_totals_by_convention(tmp_path):
     table = read_scores(tmp_path / "score.json")
     assert table.rows == (
         ("a", "20.0", "10.0", "4.0", "6.0", "-", "3 / 2", "-"),
-        ("all, full", "20.0", "10.0", "4.0", "6.0", "-", "100 % right", "0.88"),
-        ("95 % interval", "10.0 to 30.0", "", "", "", "", "", ""),
+        ("all, full", "20.0 (10.0 to 30.0)", "10.0", "4.0", "6.0", "-", "100 % right", "0.88"),
     )
-    assert table.n_totals == 2
-    assert table.foot.startswith("full: no collar, overlap scored.")
+    assert table.n_totals == 1
+    assert table.foot.startswith("Full: no collar, overlap scored. Single recordings: full;")
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"conventions": {}, "total": {}}'])
