@@ -72,11 +72,12 @@ def read_rows(path: Path | str) -> Iterator[Row]:
     Raises:
         BadFile: the file cannot be read as text.
     """
+    path = Path(path)
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         # bytes split at ASCII blanks only: a name may hold a non-breaking space
         fields = tuple(field.decode() for field in line.encode().split())
         if fields and not fields[0].startswith(";;"):
-            yield Row(Path(path), number, fields)
+            yield Row(path, number, fields)
 
 
 def save_text(path: Path | str, text: str) -> None:

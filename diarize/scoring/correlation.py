@@ -83,7 +83,7 @@ class _Sums:
 
     def add(self, truth: Bool[np.ndarray, " frame"], found: Float[np.ndarray, " frame"]) -> None:
         self.of["y"] += float(found.sum())
-        self.of["yy"] += float(found @ found)
+        self.of["yy"] += float(np.square(found).sum())
         self.of["xy"] += float(found[truth].sum())
 
     def correlation(self) -> float:

@@ -29,7 +29,8 @@ class DiarizationErrorRate(stock.DiarizationErrorRate):
             reference: 0.5 here is the 0.25 of NIST's tools.
         skip_overlap: leave out the time in which several speak in the reference.
 
-    Without `uem` a call scores from the first to the last boundary of either side, and warns.
+    A call takes annotations, or `Turns` where one side is scored more than once. Without `uem` it
+    scores from the first to the last boundary of either side, and warns.
 
     Source: NIST, RT-09 evaluation plan, section 6.1.
 
@@ -43,8 +44,8 @@ class DiarizationErrorRate(stock.DiarizationErrorRate):
 
     def compute_components(  # type: ignore[override]  # as the stock class overrides it
         self,
-        reference: Annotation,
-        hypothesis: Annotation,
+        reference: Annotation | Turns,
+        hypothesis: Annotation | Turns,
         uem: Timeline | None = None,
         **kwargs: Any,
     ) -> dict[str, float]:
@@ -79,8 +80,8 @@ class JaccardErrorRate(stock.JaccardErrorRate):
 
     def compute_components(  # type: ignore[override]  # as the stock class overrides it
         self,
-        reference: Annotation,
-        hypothesis: Annotation,
+        reference: Annotation | Turns,
+        hypothesis: Annotation | Turns,
         uem: Timeline | None = None,
         **kwargs: Any,
     ) -> dict[str, float]:
@@ -90,7 +91,8 @@ class JaccardErrorRate(stock.JaccardErrorRate):
         shared_s = counted.together_s[pairs[:, 0], pairs[:, 1]]
         spoken_s = counted.reference_s[pairs[:, 0]] + counted.hypothesis_s[pairs[:, 1]]
         n_speakers = int((counted.reference_s > 0).sum())
-        error = float(((spoken_s - 2 * shared_s) / (spoken_s - shared_s)).sum())
+        apart_s = np.maximum(spoken_s - 2 * shared_s, 0)  # below 0 only by rounding
+        error = float((apart_s / (spoken_s - shared_s)).sum())
         return {
             "speaker count": float(n_speakers),
             "speaker error": error + n_speakers - len(pairs),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,11 @@ class Pair:
     hypothesis: Annotation
     uem: Timeline | None = None
     posterior: FramePosterior | None = None
+
+    @cached_property
+    def turns(self) -> tuple[Turns, Turns]:
+        """The turns of reference and hypothesis as arrays, made once."""
+        return turns_of(self.reference), turns_of(self.hypothesis)
 
 
 @dataclass(frozen=True)
@@ -145,10 +151,10 @@ def pair_up(
 
 def _turn_notes(pairs: Sequence[Pair]) -> list[str]:
     notes = []
-    for side in ("reference", "hypothesis"):
+    for place, side in enumerate(("reference", "hypothesis")):
         overlapping, outside = [], []
         for pair in pairs:
-            turns = turns_of(getattr(pair, side))
+            turns = pair.turns[place]
             n_outside = _outside(turns, regions_of(pair.uem)) if pair.uem is not None else 0
             overlapping += [f"{pair.recording} ({turns.n_merged})"] if turns.n_merged else []
             outside += [f"{pair.recording} ({n_outside})"] if n_outside else []

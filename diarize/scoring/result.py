@@ -16,7 +16,7 @@ from diarize.scoring.diarization import DiarizationErrorRate, JaccardErrorRate, 
 from diarize.scoring.pairing import Pair
 from diarize.scoring.speech import SpeakerCount, correct_share, missed_speech_rate
 from diarize.scoring.sweep import optimal_pairs, sweep
-from diarize.scoring.turns import regions_of, turns_of
+from diarize.scoring.turns import regions_of
 
 
 @dataclass(frozen=True)
@@ -150,8 +150,8 @@ def score(
 
 def _rates(pair: Pair, der: DiarizationErrorRate, jer: JaccardErrorRate) -> Rates:
     options = {"uri": pair.recording, "uem": _scored(pair)}
-    found = der(pair.reference, pair.hypothesis, detailed=True, **options)
-    jaccard = jer(pair.reference, pair.hypothesis, **options)
+    found = der(*pair.turns, detailed=True, **options)
+    jaccard = jer(*pair.turns, **options)
     return _as_rates(found, found[der.name], jaccard)
 
 
@@ -180,7 +180,7 @@ def _intervals(
 
 
 def _recording(pair: Pair, rates: Mapping[str, Rates]) -> RecordingScore:
-    reference, hypothesis = turns_of(pair.reference), turns_of(pair.hypothesis)
+    reference, hypothesis = pair.turns
     regions_s = regions_of(_scored(pair))
     counted = sweep(reference, hypothesis, regions_s)
     mapping = {
@@ -198,7 +198,7 @@ def _recording(pair: Pair, rates: Mapping[str, Rates]) -> RecordingScore:
 def _scored(pair: Pair) -> Timeline:
     if pair.uem is not None:
         return pair.uem
-    extent_s = extent_of(turns_of(pair.reference), turns_of(pair.hypothesis))
+    extent_s = extent_of(*pair.turns)
     return Timeline([Segment(*region) for region in extent_s.tolist()], uri=pair.recording)
 
 

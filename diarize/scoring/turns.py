@@ -32,8 +32,10 @@ class Turns:
         return (float(self.start_s.min()), float(self.end_s.max())) if len(self.start_s) else None
 
 
-def turns_of(annotation: Annotation) -> Turns:
+def turns_of(annotation: Annotation | Turns) -> Turns:
     """Return the turns of an annotation, those of one speaker that overlap or touch merged.
+
+    What are turns already are returned as they are.
 
     The same merging as `annotation.support()`: without it, time in which a speaker's turns
     overlap would count twice.
@@ -44,11 +46,13 @@ def turns_of(annotation: Annotation) -> Turns:
     >>> turns_of(said_twice).end_s, turns_of(said_twice).n_merged
     (array([14.]), 1)
     """
+    if isinstance(annotation, Turns):
+        return annotation
     records = [
         (float(segment.start), float(segment.end), label)
         for segment, _, label in annotation.itertracks(yield_label=True)
     ]
-    speakers = tuple(annotation.labels())
+    speakers = tuple(sorted({record[2] for record in records}, key=str))
     index = {label: i for i, label in enumerate(speakers)}
     start_s = np.array([record[0] for record in records], dtype=float)
     end_s = np.array([record[1] for record in records], dtype=float)
