@@ -7,9 +7,12 @@ from runner import Diarize, Turn, serve
 
 def load(threads: int) -> Diarize:
     """Load our own pipeline as a user of the Python interface does."""
+    import torch
+
     from diarize import Diarizer
 
-    diarizer = Diarizer(threads=threads)
+    torch.set_num_threads(threads)
+    diarizer = Diarizer()
 
     def diarize(wav: str) -> list[Turn]:
         annotation = diarizer(wav).annotation

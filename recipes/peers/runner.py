@@ -19,6 +19,7 @@ import re
 import resource
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
@@ -72,6 +73,7 @@ def answer(diarize: Diarize, request: dict[str, Any]) -> dict[str, Any]:
             for start_s, end_s, speaker in diarize(request["wav"])
         ]
     except Exception as error:  # a system that cannot do one recording is a result, not the end
+        traceback.print_exc()  # to the log; the table has the one line
         words = " ".join(f"{type(error).__name__}: {error}".split())
         return {"event": "failed", "error": words, "peak_rss_mib": peak_rss_mib()}
     elapsed_s = time.monotonic() - began
