@@ -1,6 +1,7 @@
 """Jobs side by side: their logs, their exit codes, and what is left when they are stopped."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -25,7 +26,7 @@ def test_each_job_has_its_number_and_a_log(tmp_path):
     jobs = run_jobs([*SAY, "{job}/{nj}"], 2, str(tmp_path / "logs" / "a.{job}.log"))
     assert [(job.number, job.exit_code) for job in jobs] == [(1, 0), (2, 0)]
     first, said, last = (tmp_path / "logs" / "a.2.log").read_text().splitlines()
-    assert first.startswith(f"# {sys.executable} -S -c ")
+    assert first.startswith(f"# {shlex.quote(sys.executable)} -S -c ")
     assert first.endswith(" 2/2")
     assert said == "2/2"
     assert last.startswith("# exit 0 after ")
