@@ -85,6 +85,13 @@ def active_level_dbfs(samples: Float[np.ndarray, " time"], rate_hz: int) -> floa
     return _mean_db(levels[active]) if active.any() else -120.0
 
 
+def clearance_db(samples: Float[np.ndarray, " time"], rate_hz: int) -> float:
+    """How far the quietest twentieth of frames lies under the active level, in dB."""
+    levels = frame_levels_db(samples, rate_hz)
+    active = active_frames(levels)
+    return _mean_db(levels[active]) - float(np.quantile(levels, 0.05)) if active.any() else 0.0
+
+
 def active_frames(levels_db: Float[np.ndarray, " frame"]) -> Bool[np.ndarray, " frame"]:
     """Frames within 25 dB of the loudest twentieth; none of digital silence."""
     if not len(levels_db):

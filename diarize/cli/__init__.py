@@ -41,13 +41,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"diarize {arguments.verb}: {error}", file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:
-        # whoever read our output has gone; keep Python from complaining when it closes stdout
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon_stdout()
         return BROKEN_PIPE
+    except OSError as error:
+        _abandon_stdout()
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"diarize {arguments.verb}: {place}{error.strerror or error}", file=sys.stderr)
+        return DiarizeError.exit_code
     except KeyboardInterrupt:
         print(f"diarize {arguments.verb}: interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+def _abandon_stdout() -> None:
+    """Keep Python from complaining when it closes an output that takes nothing more."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
-from diarize.audio.energy import SpeechRule, frame_levels_db, speech_spans
+from diarize.audio.energy import SpeechRule, clearance_db, frame_levels_db, speech_spans
 from diarize.audio.frames import to_samples
 from diarize.audio.io import RATE_HZ, read_audio
 from diarize.audio.mix import at_level
@@ -19,6 +19,13 @@ MS = RATE_HZ // 1000  # turns are cut on whole milliseconds, the finest that RTT
 PAD_S = 0.05  # breath kept before and after a phrase, where the pause is that long
 FADE_S = 0.005
 STUB_S = 0.3  # what would be left of a phrase after a cut, if shorter, goes with the turn
+
+
+CLEAR_DB = 22.0  # nearer than that to its background, an utterance's pauses cannot be told
+
+
+class NoSpeech(Exception):
+    """A speaker without any utterance that can be used."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,8 @@ class Spoken:
 class Voice:
     """Gives one speaker's sound turn by turn; nothing twice until all has been used.
 
-    Utterances come in an order drawn from `generator`, each at the same active level.
+    Utterances whose background hides their pauses are left out, for their truth would be wrong.
+    The others come in an order drawn from `generator`, each at the same active level.
     """
 
     def __init__(
@@ -114,19 +122,28 @@ class Voice:
         levels = frame_levels_db(self._spoken.samples[first : to_samples(end_s, RATE_HZ)], RATE_HZ)
         return round(start_s + 0.01 * int(np.argmin(levels)) + 0.005, 3) if len(levels) else end_s
 
+    def can_speak(self) -> bool:
+        """Whether any utterance holds speech that its level tells from the pauses."""
+        if not self._spoken.spans:
+            try:
+                self._load()
+            except NoSpeech:
+                return False
+        return True
+
     def _load(self) -> None:
-        """Go on to the next utterance that holds speech."""
-        for _ in range(2 * len(self._paths) + 1):
+        """Go on to the next utterance that holds speech, passing over noisy ones."""
+        for _ in range(len(self._paths) + len(self._waiting)):
             if not self._waiting:
                 order = self._generator.permutation(len(self._paths))
                 self._waiting = [self._paths[i] for i in order]
             samples = read_audio(self._waiting.pop()).samples
             spans = speech_spans(samples, RATE_HZ, self._rule)
-            if spans:
+            if spans and clearance_db(samples, RATE_HZ) >= CLEAR_DB:
                 self._spoken = Spoken(at_level(samples, RATE_HZ, LEVEL_DBFS), tuple(spans))
                 self._at_s = 0.0
                 return
-        raise ValueError(f"{self._paths[0]}: no speech in any utterance of this speaker")
+        raise NoSpeech(f"{self._paths[0]}: no clean speech in any utterance of this speaker")
 
 
 def joined(pieces: Sequence[Spoken]) -> Spoken:

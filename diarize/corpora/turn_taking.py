@@ -13,6 +13,7 @@ from diarize.corpora.phrases import Spoken
 
 FRAME_S = 0.01
 SHORTEST_TURN_S, LONGEST_TURN_S = 0.4, 15.0
+LATE_OVERLAP_S = 2.0  # with more than that to catch up on, the floor changes hands
 Take = Callable[[float], Spoken]  # gives about that many seconds of one speaker
 
 
@@ -91,15 +92,16 @@ def take_turns(
     floor.end_s = min(float(generator.exponential(rules.pause_mean_s)), duration_s / 4)
     holder, last_s = -1, 0.0
     while duration_s - floor.end_s > 2 * SHORTEST_TURN_S:
-        speaker = _next_speaker(floor, holder, shares, rules.stay, generator)
+        missing_s = floor.overlap_missing_s(rules.overlap_share)
+        stay = rules.stay if missing_s < LATE_OVERLAP_S else 0.0
+        speaker = _next_speaker(floor, holder, shares, stay, generator)
         wanted_s = rules.turn_median_s * np.exp(rules.turn_spread * generator.normal())
         left_s = (duration_s - floor.end_s) / max(1, len(floor.unheard()))
         longest_s = min(LONGEST_TURN_S, max(left_s, SHORTEST_TURN_S))
         spoken = takes[speaker](float(np.clip(wanted_s, SHORTEST_TURN_S, longest_s)))
-        missing_s = floor.overlap_missing_s(rules.overlap_share)
         if speaker != holder and holder >= 0 and missing_s > 0.1:
             over_s = missing_s * generator.uniform(0.5, 1.5)
-            offset_s = -min(over_s, 0.7 * last_s, 0.9 * spoken.duration_s)
+            offset_s = -min(over_s, 0.85 * last_s, 0.9 * spoken.duration_s)
         elif generator.random() < rules.silence:
             offset_s = generator.uniform(2, 6)
         else:

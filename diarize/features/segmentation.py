@@ -196,7 +196,9 @@ def segment(
         speech=1.0 - pattern[..., n_members == 0].sum(-1),
         overlap=pattern[..., n_members == 2].sum(-1),
         first_frame=starts,
-        n_frames=math.ceil(len(samples) / FRAME_HOP_SAMPLES),
+        n_frames=min(
+            math.ceil(len(samples) / FRAME_HOP_SAMPLES), int(starts[-1]) + pattern.shape[1]
+        ),
     )
 
 

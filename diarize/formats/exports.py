@@ -16,23 +16,11 @@ from jaxtyping import Float
 from pyannote.core import Annotation, Segment
 
 from diarize.errors import BadCall, BadFile
+from diarize.formats.activity import Activity
 from diarize.formats.text import SHORTEST_S, read_text, shown
 
 CSV_HEADER = ("recording", "start_s", "end_s", "speaker", "probability")
 _DECIMALS = 3  # of a second: milliseconds, as in RTTM
-
-
-@dataclass(frozen=True)
-class FramePosterior:
-    """Probability that each speaker is talking, frame by frame.
-
-    Frame `i` covers `start_s + i * hop_s` to `start_s + (i + 1) * hop_s`.
-    """
-
-    values: Float[np.ndarray, "speaker frame"]
-    hop_s: float
-    speakers: tuple[str, ...]
-    start_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -47,7 +35,7 @@ class Export:
     recording: str
     duration_s: float
     probability: Mapping[tuple[Segment, Hashable], float] = field(default_factory=dict)
-    posterior: FramePosterior | None = None
+    activity: Activity | None = None
     made_with: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -67,14 +55,14 @@ def json_text(export: Export) -> str:
         "speakers": _lines([_json(entry) for entry in _speakers(export.annotation)], "[]"),
         "turns": _lines([_json(turn) for turn in turns], "[]"),
     }
-    if export.posterior is not None:
+    if export.activity is not None:
+        activity = export.activity
         rows = [
             f"{_json(speaker)}: {_frames(row)}"
-            for speaker, row in zip(export.posterior.speakers, export.posterior.values, strict=True)
+            for speaker, row in zip(activity.speakers, activity.posterior, strict=True)
         ]
         parts["activity"] = (
-            f'{{"hop_s": {_json(export.posterior.hop_s)}, '
-            f'"start_s": {_json(export.posterior.start_s)}, '
+            f'{{"hop_s": {_json(activity.hop_s)}, "start_s": {_json(activity.start_s)}, '
             f'"posterior": {_lines(rows, "{}")}}}'
         )
     if export.made_with:
@@ -166,7 +154,7 @@ class _Reader:
             raise self.error(name, f"{value:g}", right)
         return float(value)
 
-    def posterior(self, activity: Any) -> FramePosterior:
+    def posterior(self, activity: Any) -> Activity:
         rows = self.get(activity, "posterior", dict, "activity")
         hop_s = self.number(activity, "hop_s", SHORTEST_S, "activity")
         try:
@@ -179,7 +167,7 @@ class _Reader:
         if not ((values >= 0) & (values <= 1)).all():
             raise self.error("activity.posterior", "values outside 0..1", "probabilities")
         start_s = self.number(activity, "start_s", 0.0, "activity")
-        return FramePosterior(values, hop_s, tuple(rows), start_s)
+        return Activity(values, hop_s, tuple(rows), start_s)
 
 
 def _turns(export: Export) -> list[dict[str, Any]]:

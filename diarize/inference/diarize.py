@@ -26,7 +26,7 @@ from diarize.features.speaker import SpeakerNetwork, VoiceMask, embed_voices, lo
 from diarize.features.vad import DETECTORS, detect_speech
 from diarize.formats.exports import Export, csv_text, json_text
 from diarize.formats.rttm import rttm_text
-from diarize.formats.text import recording_id
+from diarize.formats.text import one_word
 from diarize.inference.cluster import ClusterSettings, Speakers, find_speakers
 from diarize.inference.stitch import NOBODY, match_windows, overlap_add
 from diarize.inference.turns import TurnSettings, active_speakers, to_turns
@@ -138,7 +138,7 @@ class Diarization:
             recording=self.recording,
             duration_s=self.duration_s,
             probability=self.probability,
-            posterior=self.posterior if with_posterior else None,
+            activity=self.posterior if with_posterior else None,
             made_with=self.made_with,
         )
 
@@ -207,7 +207,7 @@ class Diarizer:
                 settings, num_speakers=num_speakers, min_speakers=None, max_speakers=None
             )
         audio = _audio(source, rate_hz)
-        name = recording_id(recording or audio.recording)
+        name = one_word(recording or audio.recording)
         tell = progress or (lambda step, share: None)
         local = segment(
             self._segmentation,

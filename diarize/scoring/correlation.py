@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from diarize.errors import BadCall
-from diarize.formats.exports import FramePosterior
+from diarize.formats.activity import Activity
 from diarize.formats.text import shown
 from diarize.scoring.turns import Turns
 
@@ -30,7 +30,7 @@ def speaker_correlations(
     hypothesis: Turns,
     regions_s: Float[np.ndarray, "region 2"],
     mapping: Mapping[Hashable, Hashable],
-    posterior: FramePosterior | None = None,
+    posterior: Activity | None = None,
 ) -> dict[Hashable, float]:
     """Return each reference speaker's correlation, -1 to 1, with the hypothesis's match.
 
@@ -99,7 +99,7 @@ class _Sums:
 
 
 def _found(
-    hypothesis: Turns, label: Hashable, posterior: FramePosterior | None, window: tuple[int, int]
+    hypothesis: Turns, label: Hashable, posterior: Activity | None, window: tuple[int, int]
 ) -> Float[np.ndarray, " frame"]:
     if posterior is None:
         return _row(hypothesis, label, window).astype(float)
@@ -108,7 +108,7 @@ def _found(
             f"found no row for speaker {shown(str(label))} in the posterior; "
             f"it has {', '.join(posterior.speakers) or 'none'}"
         )
-    row = posterior.values[posterior.speakers.index(str(label))]
+    row = posterior.posterior[posterior.speakers.index(str(label))]
     centre_s = (np.arange(*window) + 0.5) * FRAME_S
     # a hair forward: a centre that lies on an edge belongs to the frame that begins there
     frame = np.floor((centre_s - posterior.start_s) / posterior.hop_s + 1e-6).astype(np.int64)

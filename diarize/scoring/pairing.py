@@ -18,7 +18,8 @@ from jaxtyping import Float
 from pyannote.core import Annotation, Timeline
 
 from diarize.errors import BadFile
-from diarize.formats.exports import FramePosterior, read_json
+from diarize.formats.activity import Activity
+from diarize.formats.exports import read_json
 from diarize.formats.rttm import read_rttm, recording_id
 from diarize.formats.text import SHORTEST_S, shown
 from diarize.scoring.turns import Turns, regions_of, turns_of
@@ -32,7 +33,7 @@ class Side:
 
     path: Path
     annotations: Mapping[str, Annotation]
-    posteriors: Mapping[str, FramePosterior] = field(default_factory=dict)
+    posteriors: Mapping[str, Activity] = field(default_factory=dict)
     sha256: str = ""
 
 
@@ -44,7 +45,7 @@ class Pair:
     reference: Annotation
     hypothesis: Annotation
     uem: Timeline | None = None
-    posterior: FramePosterior | None = None
+    posterior: Activity | None = None
 
     @cached_property
     def turns(self) -> tuple[Turns, Turns]:
@@ -71,15 +72,15 @@ def read_turns(path: Path | str, posteriors: bool = False) -> Side:
     """
     path = Path(path)
     annotations: dict[str, Annotation] = {}
-    found: dict[str, FramePosterior] = {}
+    found: dict[str, Activity] = {}
     origin: dict[str, Path] = {}
     digest = hashlib.sha256()
     for file in _files(path, posteriors):
         if file.suffix == ".json" and posteriors:
             export = read_json(file)
             turns = {export.recording: export.annotation}
-            if export.posterior is not None:
-                found[export.recording] = export.posterior
+            if export.activity is not None:
+                found[export.recording] = export.activity
         else:
             turns = read_rttm(file)
             if not turns and path.is_dir():

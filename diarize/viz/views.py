@@ -96,8 +96,7 @@ def _view(result: _Result, known: Recording | None, reference: Annotation | None
     activity = None
     if result.export is not None:
         duration_s = result.export.duration_s
-        if (frames := result.export.posterior) is not None:
-            activity = Activity(frames.values, frames.hop_s, frames.speakers, frames.start_s)
+        activity = result.export.activity
     audio = known.audio if known else None
     return View(
         result.recording, result.stem, result.annotation, duration_s, activity, reference, audio

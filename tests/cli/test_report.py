@@ -6,7 +6,8 @@ import soundfile
 from pyannote.core import Annotation, Segment
 
 from diarize.cli import main
-from diarize.formats.exports import Export, FramePosterior, json_text
+from diarize.formats.activity import Activity
+from diarize.formats.exports import Export, json_text
 from diarize.formats.manifest import Recording, write_manifest
 from diarize.formats.rttm import rttm_text
 from diarize.viz.views import read_views
@@ -35,8 +36,8 @@ def run(tmp_path):
     )
     (tmp_path / "ref.rttm").write_text(rttm_text(said((0, 2, "Ann")), "zoo"))
     found = said((0, 2, "A"))
-    posterior = FramePosterior(np.full((1, 4), 0.5), 1.0, ("A",))
-    (result / "zoo.json").write_text(json_text(Export(found, "zoo", 8.0, posterior=posterior)))
+    posterior = Activity(np.full((1, 4), 0.5), 1.0, ("A",))
+    (result / "zoo.json").write_text(json_text(Export(found, "zoo", 8.0, activity=posterior)))
     (result / "zoo.rttm").write_text(rttm_text(said((5, 6, "other")), "zoo"))
     (result / "b_c.rttm").write_text(rttm_text(said((1, 3, "A")), "b c"))
     (result / "silent.rttm").write_text("")

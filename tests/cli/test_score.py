@@ -9,7 +9,8 @@ import pytest
 from pyannote.core import Annotation, Segment
 
 from diarize.cli import main
-from diarize.formats.exports import Export, FramePosterior, json_text
+from diarize.formats.activity import Activity
+from diarize.formats.exports import Export, json_text
 
 REF = "SPEAKER call 1 0.000 10.000 <NA> <NA> ann <NA> <NA>\n"
 HYP = "SPEAKER call 1 2.000 8.000 <NA> <NA> x <NA> <NA>\n"
@@ -56,8 +57,8 @@ def test_a_posterior_in_json_is_used_for_the_correlation(files, capsys):
     annotation = Annotation()
     annotation[Segment(2, 10)] = "x"
     row = np.where(np.arange(1000) < 500, 1.0, 0.0)
-    posterior = FramePosterior(row[None], 0.02, ("x",))
-    Path("h.json").write_text(json_text(Export(annotation, "call", 20.0, posterior=posterior)))
+    posterior = Activity(row[None], 0.02, ("x",))
+    Path("h.json").write_text(json_text(Export(annotation, "call", 20.0, activity=posterior)))
     assert main(["score", "ref.rttm", "h.json", "--uem", "call.uem", "--json", "-"]) == 0
     values = json.loads(capsys.readouterr().out)
     assert values["total"]["correlation"] == pytest.approx(1)

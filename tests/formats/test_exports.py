@@ -5,7 +5,8 @@ import pytest
 from pyannote.core import Annotation, Segment
 
 from diarize.errors import BadCall, BadFile
-from diarize.formats.exports import Export, FramePosterior, csv_text, json_text, read_json
+from diarize.formats.activity import Activity
+from diarize.formats.exports import Export, csv_text, json_text, read_json
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def export():
         "call 1",
         4.0,
         probability={(Segment(0.5, 2.25), "x"): 0.876},
-        posterior=FramePosterior(
+        activity=Activity(
             np.array([[0, 0.506, 1], [0.1, 0.2, 0.999]]), 0.016, ("ann", "Zoë, the 2nd"), 0.5
         ),
         made_with={"version": "1", "seed": 0},
@@ -64,16 +65,16 @@ def test_json_is_read_back(export, tmp_path):
         (Segment(2, 3), 1, "Zoë, the 2nd"),
     ]
     assert found.probability == {(Segment(0.5, 2.25), 0): 0.88}
-    assert found.posterior.speakers == ("ann", "Zoë, the 2nd")
-    assert (found.posterior.hop_s, found.posterior.start_s) == (0.016, 0.5)
-    np.testing.assert_array_equal(found.posterior.values, [[0, 0.51, 1], [0.1, 0.2, 1]])
+    assert found.activity.speakers == ("ann", "Zoë, the 2nd")
+    assert (found.activity.hop_s, found.activity.start_s) == (0.016, 0.5)
+    np.testing.assert_array_equal(found.activity.posterior, [[0, 0.51, 1], [0.1, 0.2, 1]])
     assert json_text(found) == json_text(export)
 
 
 def test_a_posterior_of_nobody_is_read_back(tmp_path):
-    nobody = FramePosterior(np.zeros((0, 7)), 0.01, ())
-    (tmp_path / "a.json").write_text(json_text(Export(Annotation(), "x", 1.0, posterior=nobody)))
-    assert read_json(tmp_path / "a.json").posterior.values.shape == (0, 0)
+    nobody = Activity(np.zeros((0, 7)), 0.01, ())
+    (tmp_path / "a.json").write_text(json_text(Export(Annotation(), "x", 1.0, activity=nobody)))
+    assert read_json(tmp_path / "a.json").activity.posterior.shape == (0, 0)
 
 
 def test_csv_has_a_line_a_turn(export):

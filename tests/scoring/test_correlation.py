@@ -3,7 +3,7 @@ import pytest
 from pyannote.core import Annotation, Segment
 
 from diarize.errors import BadCall
-from diarize.formats.exports import FramePosterior
+from diarize.formats.activity import Activity
 from diarize.scoring import correlation
 from diarize.scoring.correlation import speaker_correlations
 from diarize.scoring.turns import turns_of
@@ -55,7 +55,7 @@ def test_a_row_that_never_changes_counts_nothing_unless_both_are_the_same():
     assert speaker_correlations(throughout, throughout, region, mapping) == {"a": 1.0}
     assert speaker_correlations(throughout, partly, region, mapping) == {"a": 0.0}
     assert speaker_correlations(partly, throughout, region, mapping) == {"a": 0.0}
-    unsure = FramePosterior(np.full((1, 1000), 0.3), 0.01, ("a",))
+    unsure = Activity(np.full((1, 1000), 0.3), 0.01, ("a",))
     assert speaker_correlations(throughout, throughout, region, mapping, unsure) == {"a": 0.0}
 
 
@@ -75,7 +75,7 @@ def test_a_speaker_not_heard_where_it_is_scored_has_no_entry():
 def test_a_posterior_is_taken_for_what_it_says():
     generator = np.random.default_rng(0)
     row = generator.random(100)
-    posterior = FramePosterior(np.stack([np.ones(100), row]), 0.01, ("other", "x"))
+    posterior = Activity(np.stack([np.ones(100), row]), 0.01, ("other", "x"))
     truth, found = turns((0.2, 0.7, "a")), turns((0, 1, "x"))
     values = speaker_correlations(truth, found, scored((0, 1)), {"x": "a"}, posterior)
     active = (np.arange(100) >= 20) & (np.arange(100) < 70)
@@ -86,7 +86,7 @@ def test_a_posterior_is_taken_for_what_it_says():
 def test_a_posterior_of_another_hop_is_read_at_the_frames_centres(hop_s, start_s):
     row = np.random.default_rng(0).random(int(0.8 / hop_s))
     truth, found = turns((0.2, 0.7, "a")), turns((0, 1, "x"))
-    posterior = FramePosterior(row[None], hop_s, ("x",), start_s)
+    posterior = Activity(row[None], hop_s, ("x",), start_s)
     values = speaker_correlations(truth, found, scored((0, 1)), {"x": "a"}, posterior)
     by_hand = []
     for frame in range(100):
@@ -102,7 +102,7 @@ def test_cutting_time_into_blocks_changes_nothing(monkeypatch):
     start = generator.random(20) * 9
     truth = turns(*((s, s + 0.5, "a") for s in start), (2, 3, "b"))
     found = turns(*((s + 0.1, s + 0.5, "x") for s in start), (2.2, 3, "y"))
-    posterior = FramePosterior(generator.random((2, 600)), 0.016, ("x", "y"))
+    posterior = Activity(generator.random((2, 600)), 0.016, ("x", "y"))
     arguments = (truth, found, scored((0.5, 4), (5, 9.003)), {"x": "a", "y": "b"}, posterior)
     whole = speaker_correlations(*arguments)
     monkeypatch.setattr(correlation, "_FRAMES_AT_ONCE", 37)
@@ -111,6 +111,6 @@ def test_cutting_time_into_blocks_changes_nothing(monkeypatch):
 
 def test_a_matched_speaker_must_have_a_row():
     truth, found = turns((0, 1, "a")), turns((0, 1, "x"))
-    posterior = FramePosterior(np.zeros((1, 100)), 0.01, ("y",))
+    posterior = Activity(np.zeros((1, 100)), 0.01, ("y",))
     with pytest.raises(BadCall, match="no row for speaker 'x' in the posterior; it has y"):
         speaker_correlations(truth, found, scored((0, 2)), {"x": "a"}, posterior)

@@ -3,7 +3,8 @@ import pytest
 from pyannote.core import Annotation, Segment, Timeline
 
 from diarize.errors import BadFile
-from diarize.formats.exports import Export, FramePosterior, json_text
+from diarize.formats.activity import Activity
+from diarize.formats.exports import Export, json_text
 from diarize.formats.rttm import rttm_text
 from diarize.scoring.pairing import Side, pair_up, read_turns
 
@@ -101,8 +102,8 @@ def test_the_hash_is_of_the_bytes_that_were_read(tmp_path):
 
 
 def test_a_json_hypothesis_brings_its_posterior(tmp_path):
-    posterior = FramePosterior(np.array([[0.0, 1.0]]), 0.5, ("x",))
-    export = Export(annotation((0.5, 1, "x")), "call", 1.0, posterior=posterior)
+    posterior = Activity(np.array([[0.0, 1.0]]), 0.5, ("x",))
+    export = Export(annotation((0.5, 1, "x")), "call", 1.0, activity=posterior)
     (tmp_path / "any.json").write_text(json_text(export))
     for path in (tmp_path, tmp_path / "any.json"):
         found = read_turns(path, posteriors=True)

@@ -9,7 +9,7 @@ from pyannote.core import Annotation, Segment, Timeline
 from pyannote.metrics import diarization as stock
 
 from diarize.errors import BadCall
-from diarize.formats.exports import FramePosterior
+from diarize.formats.activity import Activity
 from diarize.scoring.exports import csv_text, json_text
 from diarize.scoring.pairing import Pair
 from diarize.scoring.result import FAIR, FORGIVING, FULL, score
@@ -75,7 +75,7 @@ def test_speakers_are_counted_where_it_is_scored(pairs):
 def test_a_posterior_changes_the_correlation_and_nothing_else(pairs):
     found = score(pairs[1:])
     row = np.where(np.arange(2000) < 400, 0.9, 0.0)
-    posterior = FramePosterior(np.stack([row, 1 - row]), 0.01, ("1", "2"))
+    posterior = Activity(np.stack([row, 1 - row]), 0.01, ("1", "2"))
     sure = Pair("two", pairs[1].reference, pairs[1].hypothesis, pairs[1].uem, posterior)
     other = score([sure])
     assert other.rates == found.rates
