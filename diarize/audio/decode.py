@@ -158,13 +158,19 @@ def _pyav_blocks(
     first: Any, frames: Iterator[Any], held: contextlib.ExitStack
 ) -> Generator[Float32[np.ndarray, "time channel"], None, None]:
     kind = (first.sample_rate, first.layout.nb_channels)
-    frame = first
+    frame, waiting, n_waiting = first, [], 0
     with held:
         # a change of rate or channels in the middle cannot be one recording: stop there
         while frame is not None and (frame.sample_rate, frame.layout.nb_channels) == kind:
-            if frame.samples:
-                yield full_scale(_channels_last(frame))
+            # frames are some 1000 samples: gathered, for what follows costs by the block
+            waiting.append(full_scale(_channels_last(frame)))
+            n_waiting += waiting[-1].size
+            if n_waiting >= BLOCK_VALUES:
+                yield np.concatenate(waiting)
+                waiting, n_waiting = [], 0
             frame = next(frames, None)
+        if n_waiting:
+            yield np.concatenate(waiting)
 
 
 def _pyav_frames(container: Any, audio: Any) -> Iterator[Any]:
