@@ -86,7 +86,9 @@ def find_weights(name: str, path: Path | None = None) -> Path:
         if place is not None:
             _check_hash(place, weights)
             return place
-    raise MissingWeights(f"no weights of {name} on this machine ({weights.source}); {_remedy(weights)}")
+    raise MissingWeights(
+        f"no weights of {name} on this machine ({weights.source}); {_remedy(weights)}"
+    )
 
 
 def fetch_weights(name: str) -> Path:

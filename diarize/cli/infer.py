@@ -79,3 +79,23 @@ def _settings(arguments: argparse.Namespace):  # type: ignore[no-untyped-def]
     settings = load(DiarizerSettings, conf, "infer") if conf else DiarizerSettings()
     said = {field.name: getattr(arguments, field.name, None) for field in fields(settings)}
     return replace(settings, **{name: value for name, value in said.items() if value is not None})
+
+
+def _diarizer(arguments: argparse.Namespace, settings):  # type: ignore[no-untyped-def]
+    """The networks in place, with the threads, the device and the seed that were asked for."""
+    import torch
+
+    from diarize.inference.diarize import Diarizer
+
+    if arguments.threads is not None:
+        if arguments.threads < 1:
+            raise BadCall(f"--threads is {arguments.threads}; it must be at least 1")
+        torch.set_num_threads(arguments.threads)
+    torch.manual_seed(arguments.seed)
+    try:
+        device = torch.device(arguments.device)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        first = str(error).splitlines()[0]
+        raise BadCall(f"--device {arguments.device}: {first}") from None
+    return Diarizer(settings, device=arguments.device)

@@ -21,6 +21,7 @@ SEGMENT_FRAMES = 100  # span of the local context in the masking layers, 2 s
 BLOCKS = ((12, 1), (24, 2), (16, 2))  # layers and dilation of the three dense blocks
 GROWTH = 32
 BOTTLENECK = 128
+CHANNELS = 512  # of the frame features
 EMBEDDING = 192
 
 
@@ -190,5 +191,7 @@ def load_campplus(path: Path | None = None) -> CamPlusPlus:
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     except (RuntimeError, AttributeError) as error:
         first = str(error).splitlines()[0]
-        raise BadFile(f"{path}: not the weights of CAM++ (192-d, Chinese-English): {first}") from error
+        raise BadFile(
+            f"{path}: not the weights of CAM++ (192-d, Chinese-English): {first}"
+        ) from error
     return network.eval()

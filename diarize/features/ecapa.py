@@ -13,19 +13,25 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
 from diarize.errors import BadCall, BadFile
 from diarize.weights import find_weights
 
 N_MELS = 80
-CHANNELS = [1024, 1024, 1024, 1024, 3072]
+WIDTHS = [1024, 1024, 1024, 1024, 3072]
 EMBEDDING = 192
 
 
 class EcapaNetwork:
-    """ECAPA-TDNN: 3072 features every 10 ms, pooled by attention over mean and deviation."""
+    """ECAPA-TDNN: 3072 features every 10 ms, pooled by attention over mean and deviation.
+
+    Attention does not add up, so the statistic is the embedding times the number of frames: the
+    embedding of two voices joined is the mean of theirs.
+    """
 
     dimension = EMBEDDING
+    statistic = 1 + EMBEDDING
     hop_samples = 160
     reach_samples = 0
 
@@ -52,10 +58,18 @@ class EcapaNetwork:
             outputs.append(hidden)
         return self.network.mfa(torch.cat(outputs[1:], dim=1))[0].cpu()
 
-    def pool(self, frames: Float[Tensor, "channel frame"]) -> Float[Tensor, " dimension"]:
-        """The embedding of these frames."""
+    def summarise(self, frames: Float[Tensor, "channel frame"]) -> Float[Tensor, " statistic"]:
+        """How many frames, and their embedding as many times."""
         pooled = self.network.asp_bn(self.network.asp(frames[None].to(self.device)))
-        return self.network.fc(pooled)[0, :, 0].cpu()
+        embedding = functional.normalize(self.network.fc(pooled)[0, :, 0].cpu(), dim=0)
+        count = torch.tensor([float(frames.shape[1])])
+        return torch.cat([count, count * embedding])
+
+    def embed(
+        self, statistics: Float[Tensor, "voice statistic"]
+    ) -> Float[Tensor, "voice dimension"]:
+        """The mean embedding, at unit length."""
+        return functional.normalize(statistics[:, 1:], dim=1)
 
 
 def _build() -> tuple[Any, Any]:
@@ -69,7 +83,7 @@ def _build() -> tuple[Any, Any]:
         ) from error
     network = ECAPA_TDNN(
         N_MELS,
-        channels=CHANNELS,
+        channels=WIDTHS,
         kernel_sizes=[5, 3, 3, 3, 1],
         dilations=[1, 2, 3, 4, 1],
         attention_channels=128,

@@ -133,9 +133,7 @@ class Segmentation(nn.Module):
         self.linear = nn.ModuleList([nn.Linear(256, 128), nn.Linear(128, 128)])
         self.classifier = nn.Linear(128, len(POWERSET))
 
-    def forward(
-        self, samples: Float[Tensor, "batch time"]
-    ) -> Float[Tensor, "batch frame pattern"]:
+    def forward(self, samples: Float[Tensor, "batch time"]) -> Float[Tensor, "batch frame pattern"]:
         """Log-probability of each pattern of speakers in every frame."""
         hidden = self.sincnet(samples.unsqueeze(1)).transpose(1, 2)
         hidden, _ = self.lstm(hidden)

@@ -6,23 +6,24 @@ SpeechBrain (weights from the user's hub cache or a path). Both see audio at 16 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn import functional
 
 from diarize.errors import BadCall
-from diarize.features.campplus import load_campplus
+from diarize.features.campplus import CHANNELS, EMBEDDING, load_campplus
 from diarize.features.mel import FRAME_SAMPLES, HOP_SAMPLES, kaldi_fbank
 
 RATE_HZ = 16000
 CHUNK_S = 10.0  # what a network sees at once: its context mixes in all of it
-EPSILON = 1e-9
 
 
 @dataclass(frozen=True)
@@ -39,25 +40,37 @@ class VoiceMask:
 
 
 class SpeakerNetwork(Protocol):
-    """A speaker network cut in two at its pooling layer."""
+    """A speaker network cut in two at its pooling layer.
 
-    dimension: int
-    hop_samples: int  # of the frame features
+    What it keeps of a set of frames, its statistic, adds up: the sum over two sets that share no
+    frame is the statistic of both together. So voices can be joined without listening again.
+    """
+
+    dimension: int  # of an embedding
+    statistic: int  # how many numbers a statistic has; the first counts the frames
+    hop_samples: int  # between frames
     reach_samples: int  # how far the last frame reaches beyond its hop
 
     def frames(self, samples: Float[Tensor, " time"]) -> Float[Tensor, "channel frame"]:
         """Features before pooling, of a piece of audio."""
         ...
 
-    def pool(self, frames: Float[Tensor, "channel frame"]) -> Float[Tensor, " dimension"]:
-        """The embedding of these frames, at least one."""
+    def summarise(self, frames: Float[Tensor, "channel frame"]) -> Float[Tensor, " statistic"]:
+        """The statistic of these frames, at least one."""
+        ...
+
+    def embed(
+        self, statistics: Float[Tensor, "voice statistic"]
+    ) -> Float[Tensor, "voice dimension"]:
+        """One embedding of unit length per statistic."""
         ...
 
 
 class CampplusNetwork:
-    """CAM++: 512 features every 20 ms, pooled by mean and standard deviation."""
+    """CAM++: 512 features every 20 ms; their number, sum and sum of squares are the statistic."""
 
-    dimension = 192
+    dimension = EMBEDDING
+    statistic = 1 + 2 * CHANNELS
     hop_samples = 2 * HOP_SAMPLES
     reach_samples = FRAME_SAMPLES - HOP_SAMPLES
 
@@ -70,47 +83,66 @@ class CampplusNetwork:
         mels = kaldi_fbank(samples.to(self.device))
         return self.network.frames((mels - mels.mean(0)).unsqueeze(0))[0].cpu()
 
-    def pool(self, frames: Float[Tensor, "channel frame"]) -> Float[Tensor, " dimension"]:
-        """The embedding of these frames."""
-        mean = frames.mean(dim=1)
-        spread = frames.std(dim=1) if frames.shape[1] > 1 else torch.zeros_like(mean)
-        return self.network.embed(torch.cat([mean, spread])[None].to(self.device))[0].cpu()
+    def summarise(self, frames: Float[Tensor, "channel frame"]) -> Float[Tensor, " statistic"]:
+        """How many frames, their sum, the sum of their squares."""
+        count = torch.tensor([float(frames.shape[1])])
+        return torch.cat([count, frames.sum(dim=1), frames.square().sum(dim=1)])
+
+    def embed(
+        self, statistics: Float[Tensor, "voice statistic"]
+    ) -> Float[Tensor, "voice dimension"]:
+        """Mean and standard deviation of the frames, through the last layer."""
+        count, total, squares = statistics.double().split([1, CHANNELS, CHANNELS], dim=1)
+        mean = total / count.clamp_min(1)
+        spread = (squares - count * mean.square()) / (count - 1).clamp_min(1)
+        pooled = torch.cat([mean, spread.clamp_min(0).sqrt()], dim=1).float()
+        with torch.inference_mode():
+            return functional.normalize(self.network.embed(pooled.to(self.device)), dim=1).cpu()
 
 
-def embed_voices(
+def summarise_voices(
     network: SpeakerNetwork,
     samples: Float[np.ndarray, " time"],
-    masks: list[VoiceMask],
+    masks: Sequence[VoiceMask],
     progress: Callable[[float], None] | None = None,
-) -> Float[np.ndarray, "voice dimension"]:
-    """One embedding of unit length per mask, of audio at 16 kHz.
+) -> Iterator[tuple[Int[np.ndarray, " voice"], Float[Tensor, "voice statistic"]]]:
+    """The statistics of the voices under `masks`, in groups: their places in `masks`, and they.
 
-    `masks` are sorted by their first frame. Each piece of the recording goes through the network
+    Masks are sorted by their first frame. Each piece of the recording goes through the network
     once, pieces in which no voice counts not at all, and only the pieces that some mask still
-    needs are kept: memory does not grow with the recording. A mask without a frame inside the
-    recording gives zeros.
+    needs are kept, so that memory does not grow with the recording. A mask without a frame inside
+    the recording is left out.
     """
-    embedding = np.zeros((len(masks), network.dimension), dtype=np.float32)
     held: dict[int, Tensor] = {}  # first frame -> features
     pieces = list(_pieces(len(samples), network.hop_samples))
     waiting = list(enumerate(masks))
-    with torch.inference_mode():
-        for number, (first, end) in enumerate(pieces):
-            if any(_counts(mask, first, end) for _, mask in waiting):
+    for number, (first, end) in enumerate(pieces):
+        last = number + 1 == len(pieces)
+        with torch.inference_mode():
+            if any(_counts(mask, first, end) for _, mask in _until(waiting, end)):
                 held[first] = network.frames(_cut(samples, first, end, network))[:, : end - first]
-            done = len(pieces) == number + 1
-            ready = [(voice, mask) for voice, mask in waiting if done or mask.end <= end]
+            here = _until(waiting, end)
+            ready = here if last else [entry for entry in here if entry[1].end <= end]
+            voices, statistics = [], []
             for voice, mask in ready:
                 chosen = [_chosen(mask, at, features) for at, features in held.items()]
                 frames = torch.cat(chosen, dim=1) if chosen else torch.zeros(1, 0)
                 if frames.shape[1]:
-                    embedding[voice] = network.pool(frames).numpy()
-            waiting = [] if done else [entry for entry in waiting if entry[1].end > end]
-            oldest = min((mask.first for _, mask in waiting), default=end)
-            held = {at: kept for at, kept in held.items() if at + kept.shape[1] > oldest}
-            if progress is not None:
-                progress((number + 1) / len(pieces))
-    return embedding / (np.linalg.norm(embedding, axis=1, keepdims=True) + EPSILON)
+                    voices.append(voice)
+                    statistics.append(network.summarise(frames))
+        done = {voice for voice, _ in ready}
+        waiting = [entry for entry in here if entry[0] not in done] + waiting[len(here) :]
+        oldest = min((mask.first for _, mask in _until(waiting, end)), default=end)
+        held = {at: kept for at, kept in held.items() if at + kept.shape[1] > oldest}
+        if voices:
+            yield np.array(voices), torch.stack(statistics)
+        if progress is not None:
+            progress((number + 1) / len(pieces))
+
+
+def _until(waiting: list[tuple[int, VoiceMask]], end: int) -> list[tuple[int, VoiceMask]]:
+    """Those that begin before frame `end`; `waiting` is sorted by the first frame."""
+    return waiting[: bisect_left(waiting, end, key=lambda entry: entry[1].first)]
 
 
 def load_speaker_network(

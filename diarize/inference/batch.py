@@ -95,4 +95,6 @@ def check_folder(folder: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise BadFile(f"{folder}: cannot write there ({error.strerror}); choose another -o") from None
+        raise BadFile(
+            f"{folder}: cannot write there ({error.strerror}); choose another -o"
+        ) from None

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from jaxtyping import Float, Int
+import torch
+from jaxtyping import Float
 from pyannote.core import Annotation, Segment
 
 from diarize import __version__
@@ -16,27 +17,32 @@ from diarize.audio.io import Audio, audio_from_array, read_audio
 from diarize.errors import BadCall
 from diarize.features.segmentation import (
     HOP_S,
-    RATE_HZ,
     START_S,
     LocalActivity,
     load_segmentation,
     segment,
 )
-from diarize.features.speaker import SpeakerNetwork, VoiceMask, embed_voices, load_speaker_network
+from diarize.features.speaker import load_speaker_network
 from diarize.features.vad import DETECTORS, detect_speech
 from diarize.formats.exports import Export, csv_text, json_text
 from diarize.formats.rttm import rttm_text
 from diarize.formats.text import one_word
-from diarize.inference.cluster import ClusterSettings, Speakers, find_speakers
-from diarize.inference.stitch import NOBODY, match_windows, overlap_add
+from diarize.inference.cluster import ClusterSettings, SpeakerBounds, find_speakers
+from diarize.inference.stitch import (
+    NOBODY,
+    BlendSettings,
+    Stitched,
+    blend,
+    match_windows,
+    overlap_add,
+    similarity_over_time,
+)
 from diarize.inference.turns import TurnSettings, active_speakers, to_turns
+from diarize.inference.voices import Voices, hear_voices
 from diarize.models.contract import Activity
 
 SEGMENTATION = "segmentation"
-ON = 0.5  # a local speaker more probable than this counts as talking when embeddings are pooled
-LEAST_POOLED_S = 0.1  # a local speaker who talks less is not looked at
-LEAST_SOLO_S = 0.5  # with less speech alone, overlapped speech is pooled too
-DEFAULT_MAX_SPEAKERS = 20
+ON = 0.5  # what another detector than the segmentation must exceed
 Progress = Callable[[str, float], None]
 
 
@@ -55,7 +61,9 @@ class DiarizerSettings:
     overlap_threshold: float = TurnSettings.overlap_threshold
     shortest_gap_s: float = TurnSettings.shortest_gap_s
     shortest_turn_s: float = TurnSettings.shortest_turn_s
-    cluster_distance: float = ClusterSettings.distance
+    unit_distance: float = ClusterSettings.unit_distance
+    group_similarity: float = ClusterSettings.group_similarity
+    window_weight: float = BlendSettings.window_weight
     segmentation_weights: Path | None = None
     embedder_weights: Path | None = None
 
@@ -148,7 +156,7 @@ class Diarization:
         return png(timeline(self.annotation, activity=self.posterior, duration_s=self.duration_s))
 
 
-def speaker_bounds(settings: DiarizerSettings) -> tuple[int, int]:
+def speaker_bounds(settings: DiarizerSettings) -> SpeakerBounds:
     """The least and the greatest number of speakers that may be found.
 
     Raises:
@@ -160,12 +168,13 @@ def speaker_bounds(settings: DiarizerSettings) -> tuple[int, int]:
             raise BadCall(f"--{name}-speakers is {number}; it must be at least 1")
     exactly, least, most = asked
     if exactly is not None:
-        if least is not None and least > exactly or most is not None and most < exactly:
+        if (least is not None and least > exactly) or (most is not None and most < exactly):
             raise BadCall(f"--num-speakers {exactly} lies outside the given least and greatest")
-        return exactly, exactly
+        return SpeakerBounds(exactly, exactly)
     if least is not None and most is not None and least > most:
         raise BadCall(f"--min-speakers {least} is more than --max-speakers {most}")
-    return least or 1, most or max(DEFAULT_MAX_SPEAKERS, least or 1)
+    least = least or SpeakerBounds.least
+    return SpeakerBounds(least, most or max(SpeakerBounds.most, least))
 
 
 class Diarizer:
@@ -215,15 +224,35 @@ class Diarizer:
             settings.hop_frames,
             lambda share: tell("segmentation", share),
         )
-        items = _items(local, self._voices)
-        embedding = embed_voices(
-            self._voices,
-            audio.samples,
-            [item.mask for item in items],
-            lambda share: tell("embedding", share),
+        speech = _speech(audio, local, settings)
+        voices = hear_voices(
+            self._voices, audio.samples, local, speech, lambda share: tell("voices", share)
         )
-        speakers, place = _who(local, items, embedding, settings)
-        return _result(audio, name, local, speakers, place, settings)
+        speakers = self._speakers(voices, settings)
+        stitched = _stitch(local, voices, speakers, settings)
+        if settings.vad != SEGMENTATION:
+            stitched = replace(stitched, speech=speech)
+        return _result(audio, name, stitched, speakers, settings)
+
+    def _speakers(
+        self, voices: Voices, settings: DiarizerSettings
+    ) -> Float[np.ndarray, "speaker dimension"]:
+        """One voice a speaker."""
+
+        def embed(
+            statistics: Float[np.ndarray, "voice statistic"],
+        ) -> Float[np.ndarray, "voice dimension"]:
+            return self._voices.embed(torch.from_numpy(statistics)).numpy()
+
+        return find_speakers(
+            voices.unit,
+            embed,
+            voices.unit_s,
+            speaker_bounds(settings),
+            ClusterSettings(
+                unit_distance=settings.unit_distance, group_similarity=settings.group_similarity
+            ),
+        )
 
 
 def _audio(source: str | Path | BinaryIO | Audio | Any, rate_hz: int | None) -> Audio:
@@ -236,70 +265,43 @@ def _audio(source: str | Path | BinaryIO | Audio | Any, rate_hz: int | None) -> 
     return audio_from_array(source, rate_hz)
 
 
-@dataclass(frozen=True)
-class _Item:
-    """A local speaker of one window, and the frames that hold his voice."""
-
-    window: int
-    local: int
-    mask: VoiceMask
-    solo_s: float
-
-
-def _items(local: LocalActivity, network: SpeakerNetwork) -> list[_Item]:
-    """The local speakers who talk at all, with masks on the frames of the speaker network."""
-    hop_s = network.hop_samples / RATE_HZ
-    n_frames = local.posterior.shape[1]
-    n_masked = round(n_frames * HOP_S / hop_s)
-    index = ((np.arange(n_masked) + 0.5) * hop_s / HOP_S).astype(np.int64).clip(0, n_frames - 1)
-    items = []
-    for window, first_frame in enumerate(local.first_frame):
-        on = local.posterior[window] > ON
-        alone = on & (on.sum(axis=1, keepdims=True) == 1)
-        first = round((float(first_frame) * HOP_S + START_S) / hop_s)
-        for place in np.flatnonzero(on.sum(axis=0) * HOP_S >= LEAST_POOLED_S):
-            solo_s = float(alone[:, place].sum() * HOP_S)
-            chosen = (alone if solo_s >= LEAST_SOLO_S else on)[index, place]
-            items.append(_Item(window, int(place), VoiceMask(first, chosen), solo_s))
-    return items
+def _speech(
+    audio: Audio, local: LocalActivity, settings: DiarizerSettings
+) -> Float[np.ndarray, " frame"]:
+    """Probability that anyone talks, by the detector that was asked for."""
+    if settings.vad != SEGMENTATION:
+        heard = detect_speech(audio.samples, settings.vad)
+        return heard.on_grid(local.n_frames, HOP_S, START_S)
+    nobody = np.full(local.posterior.shape[::2], NOBODY)
+    return overlap_add(local, nobody, 0).speech
 
 
-def _who(
+def _stitch(
     local: LocalActivity,
-    items: list[_Item],
-    embedding: Float[np.ndarray, "item dimension"],
+    voices: Voices,
+    speakers: Float[np.ndarray, "speaker dimension"],
     settings: DiarizerSettings,
-) -> tuple[Speakers, Int[np.ndarray, "window local"]]:
-    """The speakers, and who of them each local speaker of each window is."""
-    window = np.array([item.window for item in items], dtype=np.int64)
-    speakers = find_speakers(
-        embedding,
-        window,
-        np.array([item.solo_s for item in items], dtype=np.float32),
-        speaker_bounds(settings),
-        ClusterSettings(distance=settings.cluster_distance),
+) -> Stitched:
+    """Everybody's activity in the whole recording."""
+    place = np.full(local.posterior.shape[::2], NOBODY)
+    if len(speakers) and len(voices.local):
+        found = match_windows(voices.local @ speakers.T, voices.local_window)
+        place[voices.local_window, voices.local_place] = found
+    stitched = overlap_add(local, place, len(speakers))
+    similarity = similarity_over_time(
+        voices.glimpse, voices.glimpse_s, speakers, stitched.posterior.shape[1]
     )
-    place = np.full((local.n_windows, local.posterior.shape[2]), NOBODY)
-    if len(speakers.centroid):
-        found = match_windows(embedding @ speakers.centroid.T, window)
-        for item, speaker in zip(items, found, strict=True):
-            place[item.window, item.local] = speaker
-    return speakers, place
+    return blend(stitched, similarity, BlendSettings(window_weight=settings.window_weight))
 
 
 def _result(
     audio: Audio,
     recording: str,
-    local: LocalActivity,
-    speakers: Speakers,
-    place: Int[np.ndarray, "window local"],
+    stitched: Stitched,
+    speakers: Float[np.ndarray, "speaker dimension"],
     settings: DiarizerSettings,
 ) -> Diarization:
-    """Windows added up, turns taken from them, speakers named in the order they first speak."""
-    stitched = overlap_add(local, place, len(speakers.centroid))
-    if settings.vad != SEGMENTATION:
-        heard = detect_speech(audio.samples, settings.vad)
-        stitched = replace(stitched, speech=heard.on_grid(local.n_frames, HOP_S, START_S))
+    """Turns out of probabilities, speakers named in the order in which they first speak."""
     active = active_speakers(stitched, settings.turns, settings.exclusive)
     order = [int(speaker) for speaker in np.argsort(active.argmax(axis=1), kind="stable")]
     order = [speaker for speaker in order if active[speaker].any()]
@@ -307,7 +309,7 @@ def _result(
     activity = Activity(stitched.posterior[order], HOP_S, names, START_S)
     turns = to_turns(activity, active[order], settings.turns, audio.duration_s, recording)
     found = tuple(
-        Speaker(name, turns.annotation.label_duration(name), speakers.centroid[speaker])
+        Speaker(name, float(turns.annotation.label_duration(name)), speakers[speaker])
         for name, speaker in zip(names, order, strict=True)
     )
     return Diarization(

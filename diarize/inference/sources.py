@@ -11,7 +11,26 @@ from diarize.formats.manifest import read_manifest
 from diarize.formats.text import one_word, read_text, recording_id
 
 AUDIO_SUFFIXES = frozenset(
-    ".wav .flac .ogg .oga .opus .mp3 .m4a .aac .mp4 .mkv .mov .webm .avi .wma .aif .aiff .au .caf".split()
+    [
+        ".wav",
+        ".flac",
+        ".ogg",
+        ".oga",
+        ".opus",
+        ".mp3",
+        ".m4a",
+        ".aac",
+        ".mp4",
+        ".mkv",
+        ".mov",
+        ".webm",
+        ".avi",
+        ".wma",
+        ".aif",
+        ".aiff",
+        ".au",
+        ".caf",
+    ]
 )
 LIST_SUFFIXES = frozenset({".txt", ".lst", ".scp"})
 STDIN = "-"

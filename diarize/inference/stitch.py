@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 
-from diarize.features.segmentation import LocalActivity
+from diarize.features.segmentation import HOP_S, START_S, LocalActivity
 
 NOBODY = -1
 
@@ -20,6 +20,14 @@ class Stitched:
     posterior: Float[np.ndarray, "speaker frame"]  # P(this speaker talks)
     speech: Float[np.ndarray, " frame"]  # P(anyone talks)
     overlap: Float[np.ndarray, " frame"]  # P(two talk)
+
+
+@dataclass(frozen=True)
+class BlendSettings:
+    """How much the windows count against the voices, and how sharp a voice's verdict is."""
+
+    window_weight: float = 0.4
+    sharpness: float = 10.0
 
 
 def match_windows(
@@ -69,3 +77,40 @@ def overlap_add(
         speech=np.clip(speech / weight, 0, 1)[keep],
         overlap=np.clip(overlap / weight, 0, 1)[keep],
     )
+
+
+def similarity_over_time(
+    glimpse: tuple[Float[np.ndarray, "glimpse dimension"], ...],
+    glimpse_s: tuple[Float[np.ndarray, " glimpse"], ...],
+    speakers: Float[np.ndarray, "speaker dimension"],
+    n_frames: int,
+) -> Float[np.ndarray, "speaker frame"]:
+    """Cosine of each speaker with the glimpse nearest to each frame, mean over glimpse sizes.
+
+    A size without glimpses says nothing; if none has any, all is 0.
+    """
+    total = np.zeros((len(speakers), n_frames), dtype=np.float32)
+    sizes = [pair for pair in zip(glimpse, glimpse_s, strict=True) if len(pair[1])]
+    middle_s = START_S + (np.arange(n_frames) + 0.5) * HOP_S
+    for embedding, at_s in sizes:
+        between = (at_s[1:] + at_s[:-1]) / 2
+        nearest = np.searchsorted(between, middle_s)
+        total += (speakers @ embedding.T)[:, nearest] / len(sizes)
+    return total
+
+
+def blend(
+    stitched: Stitched, similarity: Float[np.ndarray, "speaker frame"], settings: BlendSettings
+) -> Stitched:
+    """The stitched posterior, mixed with what the voices themselves say of who it is.
+
+    Where a window took two people for one, its local speaker carries one name throughout; the
+    voice heard around the frame does not. Its part is a softmax over the speakers, times the
+    probability that anyone talks.
+    """
+    if not len(similarity):
+        return stitched
+    evidence = np.exp(settings.sharpness * (similarity - similarity.max(axis=0)))
+    heard = evidence / evidence.sum(axis=0) * stitched.speech
+    windows = settings.window_weight
+    return replace(stitched, posterior=windows * stitched.posterior + (1 - windows) * heard)

@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 from pyannote.core import Annotation, Segment
 
 from diarize.audio.frames import FrameGrid, runs
@@ -18,8 +18,8 @@ from diarize.models.contract import Activity
 class TurnSettings:
     """When a speaker counts as talking, and how ragged turns are smoothed."""
 
-    speech_threshold: float = 0.35  # P(anyone talks) from which somebody is on
-    overlap_threshold: float = 0.25  # P(two talk) from which the second speaker is on too
+    speech_threshold: float = 0.4  # P(anyone talks) from which somebody is on
+    overlap_threshold: float = 0.35  # P(two talk) from which the second speaker is on too
     speaker_floor: float = 0.02  # a speaker less probable than this is never on
     shortest_gap_s: float = 0.1  # a shorter pause of one speaker is talked over
     shortest_turn_s: float = 0.05  # a shorter turn is dropped
@@ -96,8 +96,3 @@ def _smooth(
         else:
             turns.append((first, last))
     return turns
-
-
-def total_s(active: Bool[np.ndarray, "speaker frame"], hop_s: float) -> Float[np.ndarray, " speaker"]:
-    """Seconds of speech of each speaker."""
-    return active.sum(axis=1) * hop_s
