@@ -1,4 +1,7 @@
-"""The few errors a user can meet. Each message is one line: the thing, what was found, what would be right."""
+"""The few errors a user can meet.
+
+Each message is one line: the thing, what was found, what would be right.
+"""
 
 
 class DiarizeError(Exception):

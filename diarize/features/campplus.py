@@ -161,7 +161,7 @@ class CamPlusPlus(nn.Module):
         self.xvector = nn.ModuleDict(dict(stages))
 
     def frames(self, mels: Float[Tensor, "batch frame mel"]) -> Float[Tensor, "batch 512 half"]:
-        """Features before pooling, one every 20 ms; `mels` have had their mean over time removed."""
+        """Features before pooling, every 20 ms; `mels` have zero mean over time."""
         hidden = self.head(mels.transpose(1, 2))
         for name, stage in self.xvector.items():
             if name != "dense":

@@ -114,7 +114,7 @@ class _Front(nn.Module):
     def forward(self, samples: Tensor) -> Tensor:
         filters = self.filters
         if filters is None:
-            filters = self.conv1d[0].filterbank()  # type: ignore[union-attr, operator]
+            filters = self.conv1d[0].filterbank()  # type: ignore[operator]
         hidden = functional.conv1d(self.wav_norm1d(samples), filters, stride=10).abs()
         for layer in range(3):
             if layer:
@@ -159,7 +159,7 @@ def load_segmentation(path: Path | None = None) -> Segmentation:
         raise BadFile(f"{path}: not the weights of segmentation-3.0: {first}") from error
     network.eval()
     with torch.no_grad():
-        network.sincnet.filters = network.sincnet.conv1d[0].filterbank().clone()  # type: ignore[union-attr, operator]
+        network.sincnet.filters = network.sincnet.conv1d[0].filterbank().clone()  # type: ignore[operator]
     return network
 
 

@@ -6,6 +6,7 @@ SpeechBrain (weights from the user's hub cache or a path). Both see audio at 16 
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,11 @@ class VoiceMask:
     def end(self) -> int:
         """The frame after the last."""
         return self.first + len(self.frames)
+
+    @property
+    def middle(self) -> float:
+        """Half way from the first frame to the end."""
+        return (self.first + self.end) / 2
 
 
 class SpeakerNetwork(Protocol):
@@ -172,7 +178,7 @@ def _pieces(n_samples: int, hop_samples: int) -> Iterator[tuple[int, int]]:
     step = round(CHUNK_S * RATE_HZ / hop_samples)
     n_pieces = max(1, round(n_frames / step))
     edges = [step * piece for piece in range(n_pieces)] + [n_frames]
-    yield from zip(edges[:-1], edges[1:], strict=True)
+    yield from itertools.pairwise(edges)
 
 
 def _cut(

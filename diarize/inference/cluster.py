@@ -25,7 +25,7 @@ class ClusterSettings:
     """What counts as the same person, and who counts as a person at all."""
 
     unit_distance: float = 0.6  # mean cosine distance up to which units are joined
-    group_similarity: float = 0.5  # cosine from which groups are joined
+    group_similarity: float = 0.53  # cosine from which groups are joined
     least_share: float = 0.03  # of all speech, that a speaker has
     least_s: float = 0.5  # of speech, that a speaker has at least
     enough_s: float = 2.0  # of speech, that is enough whatever the share
@@ -115,22 +115,21 @@ class _Groups:
         alike = self.voice @ self.voice.T
         np.fill_diagonal(alike, -np.inf)
         while len(self.voice) > bounds.least:
-            first, second = np.unravel_index(int(alike.argmax()), alike.shape)
+            first, second = _place(int(alike.argmax()), len(alike))
             if alike[first, second] < similarity:
                 if len(self.voice) <= bounds.most:
                     return
                 first, second = self._cheapest(alike)
-            self._join(int(first), int(second))
+            self._join(first, second)
             alike = np.delete(np.delete(alike, second, 0), second, 1)
-            kept = int(first) - int(second < first)
+            kept = first - int(second < first)
             alike[kept] = alike[:, kept] = self.voice @ self.voice[kept]
             alike[kept, kept] = -np.inf
 
     def _cheapest(self, alike: Float[np.ndarray, "group group"]) -> tuple[int, int]:
         """The pair whose joining moves the least speech the least far, as Ward's rule has it."""
         moved = self.talk_s[:, None] * self.talk_s / (self.talk_s[:, None] + self.talk_s)
-        first, second = np.unravel_index(int((moved * (1 - alike)).argmin()), alike.shape)
-        return int(first), int(second)
+        return _place(int((moved * (1 - alike)).argmin()), len(alike))
 
     def _join(self, first: int, second: int) -> None:
         self.statistic[first] += self.statistic[second]
@@ -139,3 +138,8 @@ class _Groups:
         self.statistic = np.delete(self.statistic, second, 0)
         self.talk_s = np.delete(self.talk_s, second)
         self.voice = np.delete(self.voice, second, 0)
+
+
+def _place(index: int, n_columns: int) -> tuple[int, int]:
+    """Row and column of the entry at `index` of a square table."""
+    return index // n_columns, index % n_columns

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import torch
 from jaxtyping import Float
-from pyannote.core import Annotation, Segment
+from pyannote.core import Annotation, Segment, Timeline
 
 from diarize import __version__
 from diarize.audio.io import Audio, audio_from_array, read_audio
@@ -114,30 +114,23 @@ class Diarization:
         return rttm_text(self.annotation, self.recording)
 
     def to_json(self, with_posterior: bool = True) -> str:
-        """Turns with their probabilities, speakers, and (unless told not to) the frame posterior."""
+        """Turns with their probabilities, speakers, and (unless told not to) frame posteriors."""
         return json_text(self._export(with_posterior))
 
     def to_csv(self) -> str:
         """The turns as a table with a header."""
         return csv_text(self._export(with_posterior=False))
 
-    def within(self, regions: Any) -> Diarization:
-        """The same, with only what lies in `regions` (a pyannote.core Timeline, as of a UEM)."""
-        from pyannote.core import Timeline
-
-        kept = self.annotation.crop(regions.support(), mode="intersection")
+    def within(self, regions: Timeline) -> Diarization:
+        """The same, with only what lies in `regions`, as of a UEM file."""
         annotation = Annotation(uri=self.recording)
         probability: dict[tuple[Segment, Hashable], float] = {}
-        whole = {
-            (segment.start, label, segment.end): self.probability[segment, track]
-            for segment, track, label in self.annotation.itertracks(yield_label=True)
-        }
-        for segment, _, label in kept.itertracks(yield_label=True):
-            annotation[segment, label] = label
-            for (start, name, end), sure in whole.items():
-                if name == label and start <= segment.start and segment.end <= end:
-                    probability[segment, label] = sure
-        assert isinstance(regions, Timeline)
+        for turn, track, label in self.annotation.itertracks(yield_label=True):
+            for region in regions.support():
+                part = turn & region
+                if part:
+                    annotation[part, label] = label
+                    probability[part, label] = self.probability[turn, track]
         return replace(self, annotation=annotation, probability=probability)
 
     def _export(self, with_posterior: bool) -> Export:
@@ -259,7 +252,7 @@ def _audio(source: str | Path | BinaryIO | Audio | Any, rate_hz: int | None) -> 
     if isinstance(source, Audio):
         return source
     if isinstance(source, str | Path) or hasattr(source, "read"):
-        return read_audio(source)
+        return read_audio(source)  # type: ignore[arg-type]
     if rate_hz is None:
         raise BadCall("an array of samples needs its rate: rate_hz=16000, say")
     return audio_from_array(source, rate_hz)

@@ -18,8 +18,8 @@ from diarize.models.contract import Activity
 class TurnSettings:
     """When a speaker counts as talking, and how ragged turns are smoothed."""
 
-    speech_threshold: float = 0.4  # P(anyone talks) from which somebody is on
-    overlap_threshold: float = 0.35  # P(two talk) from which the second speaker is on too
+    speech_threshold: float = 0.37  # P(anyone talks) from which somebody is on
+    overlap_threshold: float = 0.33  # P(two talk) from which the second speaker is on too
     speaker_floor: float = 0.02  # a speaker less probable than this is never on
     shortest_gap_s: float = 0.1  # a shorter pause of one speaker is talked over
     shortest_turn_s: float = 0.05  # a shorter turn is dropped

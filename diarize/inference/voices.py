@@ -1,8 +1,8 @@
 """The voices of a recording, at three sizes, from one pass of the speaker network.
 
-A unit is up to two seconds of one local speaker alone: what clustering joins. A local voice is all
-that a local speaker says in his window: what is matched with the speakers found. A glimpse is one
-or two seconds around a moment, whoever talks: it tells where a window took two people for one.
+A unit is some two seconds of one local speaker alone: what clustering joins. A local voice is
+all that a local speaker says in his window: what is matched with the speakers found. A glimpse is
+about one second around a moment, whoever talks: it tells where a window took two people for one.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from diarize.features.segmentation import HOP_S, RATE_HZ, START_S, LocalActivity
 from diarize.features.speaker import SpeakerNetwork, VoiceMask, summarise_voices
 
 ON = 0.5  # a local speaker more probable than this counts as talking
-UNIT_S = 2.0
+UNIT_S = 2.25
 LEAST_UNIT_S = 0.3
 LEAST_LOCAL_S = 0.1  # a local speaker who talks less in his window is not looked at
 LEAST_SOLO_S = 0.5  # with less speech alone, overlapped speech counts as well
-GLIMPSES_S = (1.0, 2.0)
+GLIMPSES_S = (1.0, 1.5)
 GLIMPSE_HOP_S = 0.2
 GLIMPSE_SPEECH = 0.35  # P(anyone talks) of the frames that a glimpse takes in
 LEAST_GLIMPSE = 0.3  # share of a glimpse that must be speech
@@ -79,9 +79,7 @@ def hear_voices(
         local_place=np.array([locals_[item][1] for item in of_locals], dtype=np.int64),
         glimpse=tuple(embedding[chosen] for chosen in of_glimpses),
         glimpse_s=tuple(
-            np.array(
-                [(masks[at].first + masks[at].end) / 2 * hop_s for at in np.flatnonzero(chosen)]
-            )
+            np.array([masks[at].middle * hop_s for at in np.flatnonzero(chosen)])
             for chosen in of_glimpses
         ),
     )
