@@ -1,8 +1,8 @@
 """References and hypotheses as they lie on disk, paired by recording id and never by order.
 
 A reference is one RTTM file or a folder of them; a hypothesis likewise, or JSON as
-`diarize infer --format json` writes it, which also holds the posterior. In a folder the RTTM
-files are taken, and only where there are none, the JSON files.
+`diarize infer --format json` writes it, which also holds the posterior. In a folder JSON is read
+in place of an RTTM file of the same name, and where there is no RTTM at all.
 """
 
 from __future__ import annotations
@@ -64,8 +64,9 @@ class Pairing:
 def read_turns(path: Path | str, posteriors: bool = False) -> Side:
     """Return the turns of every recording in an RTTM file or a folder of RTTM files.
 
-    With `posteriors`, the file or the folder may also be JSON. An RTTM file in a folder that
-    has no turns stands for silence in the recording of its name.
+    With `posteriors`, the file or the folder may also be JSON; in a folder, JSON is read in place
+    of an RTTM file of the same name. An RTTM file in a folder that has no turns stands for silence
+    in the recording of its name.
 
     Raises:
         BadFile: nothing is there, a file is bad, or two files tell of one recording.
@@ -183,8 +184,9 @@ def _files(path: Path, json_too: bool) -> list[Path]:
     if not path.is_dir():
         return [path]
     files = sorted(path.glob("*.rttm"))
-    if not files and json_too:
-        files = sorted(path.glob("*.json"))
+    if json_too:  # JSON of the same name says the same, and the posterior too
+        files = [found if (found := file.with_suffix(".json")).exists() else file for file in files]
+        files = files or sorted(path.glob("*.json"))
     if not files:
         right = "*.rttm or *.json" if json_too else "*.rttm"
         raise BadFile(f"{path}: found no {right}; name a folder that has some, or a file")

@@ -5,7 +5,7 @@ from pyannote.core import Annotation, Segment, Timeline
 from diarize.errors import BadFile
 from diarize.formats.activity import Activity
 from diarize.formats.exports import Export, json_text
-from diarize.formats.rttm import rttm_text
+from diarize.formats.rttm import rttm_text, save_rttm
 from diarize.scoring.pairing import Side, pair_up, read_turns
 
 
@@ -124,3 +124,15 @@ def test_a_folder_without_any_is_an_error(tmp_path):
         read_turns(tmp_path)
     with pytest.raises(BadFile, match=r"found no \*\.rttm or \*\.json;"):
         read_turns(tmp_path, posteriors=True)
+
+
+def test_in_a_folder_json_is_read_in_place_of_the_rttm_of_its_name(tmp_path):
+    posterior = Activity(np.array([[0.0, 1.0]]), 0.5, ("x",))
+    export = Export(annotation((0.5, 1, "x")), "call", 1.0, activity=posterior)
+    (tmp_path / "call.json").write_text(json_text(export))
+    save_rttm(tmp_path / "call.rttm", {"call": export.annotation})
+    save_rttm(tmp_path / "other.rttm", {"other": export.annotation})
+    found = read_turns(tmp_path, posteriors=True)
+    assert sorted(found.annotations) == ["call", "other"]
+    assert list(found.posteriors) == ["call"]
+    assert read_turns(tmp_path).posteriors == {}
