@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from diarize.errors import BadFile
+from diarize.features.trained import load_trained
 from diarize.weights import find_weights
 
 SEGMENT_FRAMES = 100  # span of the local context in the masking layers, 2 s
@@ -186,12 +186,4 @@ def load_campplus(path: Path | None = None) -> CamPlusPlus:
         BadFile: the file holds something else.
     """
     path = find_weights("campplus", path)
-    network = CamPlusPlus()
-    try:
-        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    except (RuntimeError, AttributeError) as error:
-        first = str(error).splitlines()[0]
-        raise BadFile(
-            f"{path}: not the weights of CAM++ (192-d, Chinese-English): {first}"
-        ) from error
-    return network.eval()
+    return load_trained(CamPlusPlus(), path, "CAM++ (192-d, Chinese-English)")

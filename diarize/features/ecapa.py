@@ -15,7 +15,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from diarize.errors import BadCall, BadFile
+from diarize.errors import BadCall
+from diarize.features.trained import load_trained
 from diarize.weights import find_weights
 
 N_MELS = 80
@@ -38,14 +39,8 @@ class EcapaNetwork:
     def __init__(self, path: Path | None = None, device: str = "cpu") -> None:
         mels, network = _build()
         path = find_weights("ecapa", path)
-        try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-            network.load_state_dict(state)
-        except (RuntimeError, AttributeError, TypeError) as error:
-            first = str(error).splitlines()[0]
-            raise BadFile(f"{path}: not the weights of ECAPA-TDNN (192-d): {first}") from error
         self.mels = mels.to(device)
-        self.network = network.eval().to(device)
+        self.network = load_trained(network, path, "ECAPA-TDNN (192-d)").to(device)
         self.device = device
 
     def frames(self, samples: Float[Tensor, " time"]) -> Float[Tensor, "channel frame"]:

@@ -26,14 +26,17 @@ def n_fbank_frames(n_samples: int) -> int:
 def kaldi_fbank(samples: Float[Tensor, "*batch time"]) -> Float[Tensor, "*batch frame mel"]:
     """Natural log of the power in 80 mel bands, one row every 10 ms, of 16 kHz audio in [-1, 1].
 
-    Frames of 25 ms lie wholly inside the signal; the mean of each is removed, pre-emphasis 0.97
-    and a Povey window follow; no dither, so the same audio gives the same values.
+    Frames of 25 ms lie wholly inside the signal (a shorter one has none); the mean of each is
+    removed, pre-emphasis 0.97 and a Povey window follow; no dither, so the same audio gives the
+    same values.
 
     Source: Kaldi's `compute-fbank-feats` with 80 bins and its other defaults but dither.
 
     >>> kaldi_fbank(torch.zeros(16000)).shape
     torch.Size([98, 80])
     """
+    if samples.shape[-1] < FRAME_SAMPLES:
+        return samples.new_zeros(*samples.shape[:-1], 0, N_MELS)
     frames = samples.unfold(-1, FRAME_SAMPLES, HOP_SAMPLES)
     frames = frames - frames.mean(dim=-1, keepdim=True)
     before = torch.cat([frames[..., :1], frames[..., :-1]], dim=-1)
@@ -43,11 +46,13 @@ def kaldi_fbank(samples: Float[Tensor, "*batch time"]) -> Float[Tensor, "*batch 
 
 
 @functools.cache
+@torch.inference_mode(False)  # what is kept must serve a call that wants gradients, too
 def _povey_window() -> Tensor:
     return torch.hann_window(FRAME_SAMPLES, periodic=False, dtype=torch.float64).pow(0.85).float()
 
 
 @functools.cache
+@torch.inference_mode(False)
 def _mel_banks() -> Tensor:
     """Triangles that are straight in mel, not in hertz: (fft bin, mel)."""
 

@@ -21,7 +21,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from diarize.errors import BadFile
+from diarize.features.trained import load_trained
 from diarize.weights import find_weights
 
 RATE_HZ = 16000
@@ -104,12 +104,15 @@ class _Filterbank(nn.Module):
 class _Front(nn.Module):
     """Waveform to 60 channels at about 59 frames a second."""
 
+    filters: Tensor | None
+
     def __init__(self) -> None:
         super().__init__()
         self.wav_norm1d = nn.InstanceNorm1d(1, affine=True)
         self.conv1d = nn.ModuleList([_Filterbank(), nn.Conv1d(80, 60, 5), nn.Conv1d(60, 60, 5)])
         self.norm1d = nn.ModuleList([nn.InstanceNorm1d(n, affine=True) for n in (80, 60, 60)])
-        self.filters: Tensor | None = None  # kept once the weights are in place
+        # kept once the weights are in place; a buffer, so that it follows them to a device
+        self.register_buffer("filters", None, persistent=False)
 
     def forward(self, samples: Tensor) -> Tensor:
         filters = self.filters
@@ -150,16 +153,8 @@ def load_segmentation(path: Path | None = None) -> Segmentation:
         BadFile: the file holds something else.
     """
     path = find_weights("segmentation-3.0", path)
-    saved = torch.load(path, map_location="cpu", weights_only=True)
-    network = Segmentation()
-    try:
-        network.load_state_dict(saved.get("state_dict", saved))
-    except (RuntimeError, AttributeError) as error:
-        first = str(error).splitlines()[0]
-        raise BadFile(f"{path}: not the weights of segmentation-3.0: {first}") from error
-    network.eval()
-    with torch.no_grad():
-        network.sincnet.filters = network.sincnet.conv1d[0].filterbank().clone()  # type: ignore[operator]
+    network = load_trained(Segmentation(), path, "segmentation-3.0")
+    network.sincnet.filters = network.sincnet.conv1d[0].filterbank()  # type: ignore[operator]
     return network
 
 
@@ -203,12 +198,15 @@ def segment(
 def window_starts(n_samples: int, hop_frames: int) -> Int[np.ndarray, " window"]:
     """First frame of each window, about `hop_frames` apart; together they cover `n_samples`.
 
+    Windows further apart than they are long would leave frames unseen, so they never are.
+
     >>> window_starts(16000 * 16, 148)
     array([  0, 178, 356])
     """
     beyond = max(0, n_samples - WINDOW_SAMPLES)
     last = math.ceil(beyond / FRAME_HOP_SAMPLES)
-    n_steps = max(round(last / hop_frames), 1 if last else 0)
+    furthest = n_segmentation_frames(WINDOW_SAMPLES)  # apart, for no frame to lie between two
+    n_steps = max(round(last / hop_frames), math.ceil(last / furthest))
     return np.linspace(0, last, n_steps + 1).round().astype(np.int64)
 
 

@@ -24,6 +24,7 @@ from diarize.features.campplus import CHANNELS, EMBEDDING, load_campplus
 from diarize.features.mel import FRAME_SAMPLES, HOP_SAMPLES, kaldi_fbank
 
 RATE_HZ = 16000
+EMBEDDERS = ("campplus", "ecapa")
 CHUNK_S = 10.0  # what a network sees at once: its context mixes in all of it
 
 
@@ -159,6 +160,7 @@ def load_speaker_network(
     Raises:
         BadCall: there is none of that name, or the package it needs is not installed.
         MissingWeights: its weights are not on this machine.
+        BadFile: the file holds something else.
     """
     if name == "campplus":
         return CampplusNetwork(path, device)
@@ -167,9 +169,6 @@ def load_speaker_network(
 
         return EcapaNetwork(path, device)
     raise BadCall(f"no embedder {name!r}; there are {', '.join(EMBEDDERS)}")
-
-
-EMBEDDERS = ("campplus", "ecapa")
 
 
 def _pieces(n_samples: int, hop_samples: int) -> Iterator[tuple[int, int]]:

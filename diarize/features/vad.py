@@ -28,14 +28,14 @@ class SpeechActivity:
     hop_s: float
 
     def on_grid(self, n_frames: int, hop_s: float, start_s: float) -> Float[np.ndarray, " frame"]:
-        """The probability at the middle of each frame of another grid; 0 beyond the end.
+        """The probability at the middle of each frame of another grid; 0 outside the recording.
 
         >>> SpeechActivity(np.array([0.0, 1.0], np.float32), 0.03).on_grid(3, 0.02, 0.0)
         array([0., 1., 1.], dtype=float32)
         """
         middle_s = start_s + (np.arange(n_frames) + 0.5) * hop_s
         index = np.floor(middle_s / self.hop_s + 1e-9).astype(np.int64)
-        inside = index < len(self.probability)
+        inside = (index >= 0) & (index < len(self.probability))
         probability = np.zeros(n_frames, dtype=np.float32)
         probability[inside] = self.probability[index[inside]]
         return probability
@@ -69,8 +69,12 @@ def silero_speech(samples: Float[np.ndarray, " time"]) -> SpeechActivity:
 
 def _silero():  # type: ignore[no-untyped-def]
     """A network of one's own: it carries a state from frame to frame, so threads share none."""
-    from silero_vad import load_silero_vad
+    import torch
 
+    n_threads = torch.get_num_threads()
+    from silero_vad import load_silero_vad  # the import sets torch to one thread for good
+
+    torch.set_num_threads(n_threads)
     return load_silero_vad()
 
 

@@ -1,9 +1,10 @@
 """How many speakers there are, and what the voice of each is.
 
-Two stages. Average linkage joins units of speech (up to two seconds) into small, pure groups.
-Groups are then joined pair by pair, the most alike first, and after each joining the voice of the
-pair is computed anew from all of its frames: the more speech, the steadier the voice, so that
-one threshold serves groups of one second and of one minute.
+Two stages. Average linkage joins units of speech (some two seconds) into small, pure groups.
+Groups are then joined pair by pair, and after each joining the voice of the pair is computed anew
+from all of its frames: the more speech, the steadier the voice. How alike two voices must be to
+be one grows with how much speech there is to judge by, and with how often the segmentation heard
+them as two people in one window: on a telephone everybody sounds alike, but not to it.
 """
 
 from __future__ import annotations
@@ -21,11 +22,25 @@ BLOCK_UNITS = 2000  # linkage is quadratic: long recordings are linked in blocks
 
 
 @dataclass(frozen=True)
+class Units:
+    """Pieces of speech of one local speaker alone, and where they are from."""
+
+    statistic: Float[np.ndarray, "unit statistic"]  # adds up, see `features.speaker`
+    talk_s: Float[np.ndarray, " unit"]
+    window: Int[np.ndarray, " unit"]
+    place: Int[np.ndarray, " unit"]  # which local speaker of the window
+
+
+@dataclass(frozen=True)
 class ClusterSettings:
     """What counts as the same person, and who counts as a person at all."""
 
-    unit_distance: float = 0.6  # mean cosine distance up to which units are joined
-    group_similarity: float = 0.53  # cosine from which groups are joined
+    unit_distance: float = 0.5  # mean cosine distance up to which units are joined
+    brief_similarity: float = 0.4  # cosine from which groups of `brief_s` are joined
+    group_similarity: float = 0.5  # the same for groups of `steady_s` and more
+    brief_s: float = 1.0
+    steady_s: float = 4.0
+    apart_similarity: float = 0.2  # what two people of one window must be alike beyond that
     least_share: float = 0.03  # of all speech, that a speaker has
     least_s: float = 0.5  # of speech, that a speaker has at least
     enough_s: float = 2.0  # of speech, that is enough whatever the share
@@ -44,34 +59,25 @@ class SpeakerBounds:
 
 
 def find_speakers(
-    unit: Float[np.ndarray, "unit statistic"],
-    embed: Embed,
-    unit_s: Float[np.ndarray, " unit"],
-    bounds: SpeakerBounds,
-    settings: ClusterSettings | None = None,
+    units: Units, embed: Embed, bounds: SpeakerBounds, settings: ClusterSettings | None = None
 ) -> Float[np.ndarray, "speaker dimension"]:
     """The voices of the speakers, each of unit length, who says most first.
 
-    `unit` holds statistics that add up (see `features.speaker`), `embed` makes embeddings of
-    them, `unit_s` says how long each unit is. There are at least `bounds.least` speakers
-    wherever there are as many units, and at most `bounds.most`.
+    `embed` makes embeddings of statistics. There are at least `bounds.least` speakers wherever
+    there are as many units, and at most `bounds.most`.
     """
     settings = settings or ClusterSettings()
-    if not len(unit):
-        return embed(unit)
-    group = _link(embed(unit), bounds.least, settings.unit_distance)
+    if not len(units.talk_s):
+        return embed(units.statistic)
+    group = _link(embed(units.statistic), bounds.least, settings.unit_distance)
     n_groups = int(group.max()) + 1
-    statistic = np.zeros((n_groups, unit.shape[1]))
-    np.add.at(statistic, group, unit)
-    talk_s = np.bincount(group, weights=unit_s, minlength=n_groups)
-    by_length = np.argsort(-talk_s, kind="stable")
-    least_s = settings.least_speaker_s(float(unit_s.sum()))
+    talk_s = np.bincount(group, weights=units.talk_s, minlength=n_groups)
+    least_s = settings.least_speaker_s(float(units.talk_s.sum()))
     n_founders = max(int((talk_s >= least_s).sum()), min(bounds.least, n_groups), 1)
-    founders = by_length[:n_founders]
-    voices = _Groups(statistic[founders], talk_s[founders], embed)
-    voices.join_alike(settings.group_similarity, bounds)
-    order = np.argsort(-voices.talk_s, kind="stable")
-    return voices.voice[order]
+    founders = np.argsort(-talk_s, kind="stable")[:n_founders]
+    groups = _Groups(units, group, founders, embed, settings)
+    groups.join_alike(bounds)
+    return groups.voice[np.argsort(-groups.talk_s, kind="stable")]
 
 
 def _link(
@@ -79,13 +85,10 @@ def _link(
 ) -> Int[np.ndarray, " unit"]:
     """A group number for each unit, by average linkage on the cosine distance."""
     if len(embedding) > BLOCK_UNITS:
-        n_blocks = -(-len(embedding) // BLOCK_UNITS)
-        blocks = np.array_split(embedding, n_blocks)
-        parts, offset = [], 0
-        for block in blocks:
-            part = _link(block, least, distance)
-            parts.append(part + offset)
-            offset += int(part.max()) + 1
+        parts: list[Int[np.ndarray, " unit"]] = []
+        for block in np.array_split(embedding, -(-len(embedding) // BLOCK_UNITS)):
+            offset = int(parts[-1].max()) + 1 if parts else 0
+            parts.append(_link(block, least, distance) + offset)
         return np.concatenate(parts)
     if len(embedding) < 2:
         return np.zeros(len(embedding), dtype=np.int64)
@@ -101,45 +104,77 @@ class _Groups:
 
     def __init__(
         self,
-        statistic: Float[np.ndarray, "group statistic"],
-        talk_s: Float[np.ndarray, " group"],
+        units: Units,
+        group: Int[np.ndarray, " unit"],
+        founders: Int[np.ndarray, " group"],
         embed: Embed,
+        settings: ClusterSettings,
     ) -> None:
-        self.statistic = statistic
-        self.talk_s = talk_s
+        windows, window = np.unique(units.window, return_inverse=True)
+        n_places = int(units.place.max()) + 1
+        self.statistic = np.zeros((len(founders), units.statistic.shape[1]))
+        self.talk_s = np.zeros(len(founders))
+        self.where_s = np.zeros((len(founders), len(windows), n_places), dtype=np.float32)
+        for row, founder in enumerate(founders):
+            mine = group == founder
+            self.statistic[row] = units.statistic[mine].sum(axis=0)
+            self.talk_s[row] = units.talk_s[mine].sum()
+            np.add.at(self.where_s[row], (window[mine], units.place[mine]), units.talk_s[mine])
         self.embed = embed
-        self.voice = embed(statistic)
+        self.settings = settings
+        self.voice = embed(self.statistic)
 
-    def join_alike(self, similarity: float, bounds: SpeakerBounds) -> None:
+    def join_alike(self, bounds: SpeakerBounds) -> None:
         """Join until no two groups are alike and there are not too many, or as few as allowed."""
-        alike = self.voice @ self.voice.T
-        np.fill_diagonal(alike, -np.inf)
+        excess = np.stack([self._excess(row) for row in range(len(self.voice))])
         while len(self.voice) > bounds.least:
-            first, second = _place(int(alike.argmax()), len(alike))
-            if alike[first, second] < similarity:
+            first, second = divmod(int(excess.argmax()), len(excess))
+            if excess[first, second] < 0:
                 if len(self.voice) <= bounds.most:
                     return
-                first, second = self._cheapest(alike)
+                first, second = self._cheapest()
             self._join(first, second)
-            alike = np.delete(np.delete(alike, second, 0), second, 1)
+            excess = np.delete(np.delete(excess, second, 0), second, 1)
             kept = first - int(second < first)
-            alike[kept] = alike[:, kept] = self.voice @ self.voice[kept]
-            alike[kept, kept] = -np.inf
+            excess[kept] = excess[:, kept] = self._excess(kept)
 
-    def _cheapest(self, alike: Float[np.ndarray, "group group"]) -> tuple[int, int]:
+    def _excess(self, row: int) -> Float[np.ndarray, " group"]:
+        """By how much group `row` and each other are more alike than two people are."""
+        settings = self.settings
+        shorter_s = np.minimum(self.talk_s, self.talk_s[row])
+        steady = (shorter_s - settings.brief_s) / (settings.steady_s - settings.brief_s)
+        rise = settings.group_similarity - settings.brief_similarity
+        wanted = settings.brief_similarity + rise * np.clip(steady, 0, 1)
+        wanted = wanted + settings.apart_similarity * self._apart(row)
+        excess = self.voice @ self.voice[row] - wanted
+        excess[row] = -np.inf
+        return excess
+
+    def _apart(self, row: int) -> Float[np.ndarray, " group"]:
+        """Share of speech in which group `row` and each other were two people of one window."""
+        mine, others = self.where_s[row], self.where_s
+        n_places = mine.shape[1]
+        met_s = np.zeros(len(others))
+        for here in range(n_places):
+            for there in range(n_places):
+                together = np.minimum(mine[:, here], others[:, :, there]).sum(axis=1)
+                met_s += together if here != there else -together
+        return np.clip(met_s / np.minimum(self.talk_s, self.talk_s[row]), 0, 1)
+
+    def _cheapest(self) -> tuple[int, int]:
         """The pair whose joining moves the least speech the least far, as Ward's rule has it."""
         moved = self.talk_s[:, None] * self.talk_s / (self.talk_s[:, None] + self.talk_s)
-        return _place(int((moved * (1 - alike)).argmin()), len(alike))
+        cost = moved * (1 - self.voice @ self.voice.T)
+        np.fill_diagonal(cost, np.inf)
+        first, second = divmod(int(cost.argmin()), len(cost))
+        return first, second
 
     def _join(self, first: int, second: int) -> None:
         self.statistic[first] += self.statistic[second]
         self.talk_s[first] += self.talk_s[second]
+        self.where_s[first] += self.where_s[second]
         self.voice[first] = self.embed(self.statistic[first : first + 1])[0]
         self.statistic = np.delete(self.statistic, second, 0)
         self.talk_s = np.delete(self.talk_s, second)
+        self.where_s = np.delete(self.where_s, second, 0)
         self.voice = np.delete(self.voice, second, 0)
-
-
-def _place(index: int, n_columns: int) -> tuple[int, int]:
-    """Row and column of the entry at `index` of a square table."""
-    return index // n_columns, index % n_columns

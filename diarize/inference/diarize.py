@@ -238,9 +238,8 @@ class Diarizer:
             return self._voices.embed(torch.from_numpy(statistics)).numpy()
 
         return find_speakers(
-            voices.unit,
+            voices.units,
             embed,
-            voices.unit_s,
             speaker_bounds(settings),
             ClusterSettings(
                 unit_distance=settings.unit_distance, group_similarity=settings.group_similarity

@@ -63,22 +63,25 @@ def to_turns(
     settings: TurnSettings,
     duration_s: float,
     recording: str,
+    exclusive: bool = False,
 ) -> Turns:
     """Turns of every speaker, inside `[0, duration_s]`, with the mean posterior of each.
 
-    A turn that holds the first or the last frame reaches the edge of the recording.
+    A turn that holds the first or the last frame reaches the edge of the recording. With
+    `exclusive`, a pause in which somebody else talks is not talked over, however short.
     """
     annotation = Annotation(uri=recording)
     probability: dict[tuple[Segment, Hashable], float] = {}
     grid = FrameGrid(activity.hop_s, activity.n_frames, activity.start_s)
+    taken = active if exclusive else np.zeros_like(active)
     for speaker, name in enumerate(activity.speakers):
-        for first, last in _smooth(active[speaker], activity.hop_s, settings):
+        for first, last in _smooth(active[speaker], taken, activity.hop_s, settings):
             start_s = 0.0 if first == 0 else grid.start_s + first * grid.hop_s
             end_s = grid.start_s + last * grid.hop_s
             end_s = duration_s if last == grid.n_frames else min(end_s, duration_s)
             segment = Segment(round(start_s, 3), round(end_s, 3))
-            if segment.duration < settings.shortest_turn_s:
-                continue
+            if not segment or segment.duration < settings.shortest_turn_s:
+                continue  # empty: its one frame lies in the silence that was added
             annotation[segment, name] = name
             mean = float(activity.posterior[speaker, first:last].mean())
             probability[segment, name] = mean
@@ -86,12 +89,17 @@ def to_turns(
 
 
 def _smooth(
-    active: Bool[np.ndarray, " frame"], hop_s: float, settings: TurnSettings
+    active: Bool[np.ndarray, " frame"],
+    taken: Bool[np.ndarray, "speaker frame"],
+    hop_s: float,
+    settings: TurnSettings,
 ) -> list[tuple[int, int]]:
-    """First frame, and the one after the last, of each turn, short gaps closed."""
+    """First frame, and the one after the last, of each turn, short gaps closed if not taken."""
     turns: list[tuple[int, int]] = []
     for first, last in runs(active).tolist():
-        if turns and (first - turns[-1][1]) * hop_s < settings.shortest_gap_s:
+        before = turns[-1][1] if turns else 0
+        short = (first - before) * hop_s < settings.shortest_gap_s
+        if turns and short and not taken[:, before:first].any():
             turns[-1] = (turns[-1][0], last)
         else:
             turns.append((first, last))

@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float, Int
 
 from diarize.features.segmentation import HOP_S, RATE_HZ, START_S, LocalActivity
 from diarize.features.speaker import SpeakerNetwork, VoiceMask, summarise_voices
+from diarize.inference.cluster import Units
 
 ON = 0.5  # a local speaker more probable than this counts as talking
 UNIT_S = 2.25
@@ -32,8 +33,7 @@ LEAST_GLIMPSE = 0.3  # share of a glimpse that must be speech
 class Voices:
     """What the speaker network heard."""
 
-    unit: Float[np.ndarray, "unit statistic"]  # adds up, see `SpeakerNetwork`
-    unit_s: Float[np.ndarray, " unit"]  # how long each is
+    units: Units
     local: Float[np.ndarray, "item dimension"]
     local_window: Int[np.ndarray, " item"]  # whose voices the rows of `local` are
     local_place: Int[np.ndarray, " item"]
@@ -53,7 +53,7 @@ def hear_voices(
     units = list(_units(local, hop_s))
     locals_ = list(_locals(local, hop_s))
     glimpses = [list(_glimpses(speech, size_s, hop_s)) for size_s in GLIMPSES_S]
-    groups = [units, [mask for _, _, mask in locals_], *glimpses]
+    groups = [[mask for _, _, mask in kind] for kind in (units, locals_)] + glimpses
     group = np.concatenate([np.full(len(masks), at) for at, masks in enumerate(groups)])
     masks = [mask for masks in groups for mask in masks]
     order = np.argsort([mask.first for mask in masks], kind="stable")
@@ -69,11 +69,16 @@ def hear_voices(
         rest = torch.from_numpy(~is_unit)
         if rest.any():
             embedding[places[~is_unit]] = network.embed(statistics[rest]).numpy()
+    of_units = np.flatnonzero(heard[: len(units)])
     of_locals = np.flatnonzero(heard & (group == 1)) - len(units)
     of_glimpses = [heard & (group == 2 + size) for size in range(len(GLIMPSES_S))]
     return Voices(
-        unit=unit[heard[: len(units)]],
-        unit_s=unit[heard[: len(units)], 0] * hop_s,
+        units=Units(
+            statistic=unit[of_units],
+            talk_s=unit[of_units, 0] * hop_s,
+            window=np.array([units[at][0] for at in of_units], dtype=np.int64),
+            place=np.array([units[at][1] for at in of_units], dtype=np.int64),
+        ),
         local=embedding[heard & (group == 1)],
         local_window=np.array([locals_[item][0] for item in of_locals], dtype=np.int64),
         local_place=np.array([locals_[item][1] for item in of_locals], dtype=np.int64),
@@ -91,8 +96,8 @@ def _solo(local: LocalActivity, window: int) -> Bool[np.ndarray, "frame local"]:
     return on & (on.sum(axis=1, keepdims=True) == 1)
 
 
-def _units(local: LocalActivity, hop_s: float) -> Iterator[VoiceMask]:
-    """Speech of one local speaker alone, from windows that tile the recording, in short pieces."""
+def _units(local: LocalActivity, hop_s: float) -> Iterator[tuple[int, int, VoiceMask]]:
+    """Window, place and mask of short pieces of one local speaker alone; windows tile time."""
     n_frames = local.posterior.shape[1]
     done = 0  # frames of the network that earlier windows have given
     for window in _tiling(local.first_frame, n_frames):
@@ -106,7 +111,7 @@ def _units(local: LocalActivity, hop_s: float) -> Iterator[VoiceMask]:
             for part in np.array_split(frames, max(1, round(len(frames) * hop_s / UNIT_S))):
                 mask = np.zeros(part[-1] + 1 - part[0], dtype=bool)
                 mask[part - part[0]] = True
-                yield VoiceMask(first + int(part[0]), mask)
+                yield window, place, VoiceMask(first + int(part[0]), mask)
         done = first + len(index)
 
 
