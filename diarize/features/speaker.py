@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -46,6 +46,7 @@ class VoiceMask:
         return (self.first + self.end) / 2
 
 
+@runtime_checkable
 class SpeakerNetwork(Protocol):
     """A speaker network cut in two at its pooling layer.
 
