@@ -64,7 +64,7 @@ def find_speakers(
     """The voices of the speakers, each of unit length, who says most first.
 
     `embed` makes embeddings of statistics. There are at least `bounds.least` speakers wherever
-    there are as many units, and at most `bounds.most`.
+    as many units differ, and at most `bounds.most`.
     """
     settings = settings or ClusterSettings()
     if not len(units.talk_s):

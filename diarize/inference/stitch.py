@@ -80,14 +80,15 @@ def overlap_add(
 
 
 def similarity_over_time(
-    glimpse: tuple[Float[np.ndarray, "glimpse dimension"], ...],
-    glimpse_s: tuple[Float[np.ndarray, " glimpse"], ...],
+    glimpse: tuple[Float[np.ndarray, "_ dimension"], ...],
+    glimpse_s: tuple[Float[np.ndarray, " _"], ...],
     speakers: Float[np.ndarray, "speaker dimension"],
     n_frames: int,
 ) -> Float[np.ndarray, "speaker frame"]:
     """Cosine of each speaker with the glimpse nearest to each frame, mean over glimpse sizes.
 
-    A size without glimpses says nothing; if none has any, all is 0.
+    There is one array a size, and not as many glimpses in each; `glimpse_s` are their middles. A
+    size without glimpses says nothing; if none has any, all is 0.
     """
     total = np.zeros((len(speakers), n_frames), dtype=np.float32)
     sizes = [pair for pair in zip(glimpse, glimpse_s, strict=True) if len(pair[1])]

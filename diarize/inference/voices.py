@@ -37,8 +37,8 @@ class Voices:
     local: Float[np.ndarray, "item dimension"]
     local_window: Int[np.ndarray, " item"]  # whose voices the rows of `local` are
     local_place: Int[np.ndarray, " item"]
-    glimpse: tuple[Float[np.ndarray, "glimpse dimension"], ...]  # one array a size
-    glimpse_s: tuple[Float[np.ndarray, " glimpse"], ...]  # their middles
+    glimpse: tuple[Float[np.ndarray, "_ dimension"], ...]  # one array a size, not equally long
+    glimpse_s: tuple[Float[np.ndarray, " _"], ...]  # their middles
 
 
 def hear_voices(

@@ -1,0 +1,209 @@
+import numpy as np
+import pytest
+
+from diarize.inference import cluster
+from diarize.inference.cluster import ClusterSettings, SpeakerBounds, Units, find_speakers
+
+N_DIMENSIONS = 64
+ANY = SpeakerBounds()
+
+
+def embed(statistic):
+    """A statistic is a count and a sum of vectors; the embedding is the direction of the sum."""
+    total = statistic[:, 1:]
+    length = np.linalg.norm(total, axis=1, keepdims=True)
+    return total / np.where(length > 0, length, 1.0)
+
+
+def units_of(vectors, talk_s=2.0, window=None, place=None):
+    """Units of these vectors, by default each from a window of its own."""
+    vectors = np.asarray(vectors, dtype=np.float64)
+    talk_s = np.broadcast_to(np.asarray(talk_s, dtype=np.float64), len(vectors)).copy()
+    return Units(
+        statistic=np.column_stack([talk_s, vectors * talk_s[:, None]]),
+        talk_s=talk_s,
+        window=np.arange(len(vectors)) if window is None else np.asarray(window),
+        place=np.zeros(len(vectors), np.int64) if place is None else np.asarray(place),
+    )
+
+
+def people(n_people):
+    """That many directions, none like another."""
+    directions = np.random.default_rng(n_people).normal(size=(N_DIMENSIONS, n_people))
+    return np.linalg.qr(directions)[0].T
+
+
+def meeting(n_units, noise=0.08, seed=0):
+    """Units of people who say so many each, in a random order, and the voices of the people."""
+    voices = people(len(n_units))
+    generator = np.random.default_rng(seed)
+    who = generator.permutation(np.repeat(np.arange(len(n_units)), n_units))
+    return units_of(voices[who] + noise * generator.normal(size=(len(who), N_DIMENSIONS))), voices
+
+
+def at_angle(cosine):
+    """Two vectors in a plane, so much alike."""
+    return np.array([[1.0, 0.0], [cosine, np.sqrt(1 - cosine**2)]])
+
+
+@pytest.mark.parametrize("n_people", [1, 2, 5, 20])
+def test_everybody_is_found_and_who_says_most_comes_first(n_people):
+    units, voices = meeting(list(range(8 + n_people, 8, -1)))
+    found = find_speakers(units, embed, ANY)
+    assert found.shape == (n_people, N_DIMENSIONS)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1)
+    assert (found @ voices.T).argmax(axis=1).tolist() == list(range(n_people))
+    assert (found * voices).sum(axis=1).min() > 0.95
+
+
+@pytest.mark.parametrize(
+    ("bounds", "n_found"),
+    [
+        (SpeakerBounds(1, 20), 4),
+        (SpeakerBounds(1, 3), 3),
+        (SpeakerBounds(1, 1), 1),
+        (SpeakerBounds(4, 4), 4),
+        (SpeakerBounds(2, 2), 2),
+        (SpeakerBounds(7, 20), 7),
+        (SpeakerBounds(9, 9), 9),
+        (SpeakerBounds(40, 40), 40),
+        (SpeakerBounds(41, 50), 40),  # there are only forty units
+    ],
+)
+def test_the_bounds_hold_whatever_the_voices_say(bounds, n_found):
+    units, _ = meeting([10, 10, 10, 10])
+    found = find_speakers(units, embed, bounds)
+    assert len(found) == n_found
+    assert np.isfinite(found).all()
+
+
+def test_too_many_are_made_fewer_by_joining_those_who_say_little():
+    units, voices = meeting([30, 30, 2, 2])
+    found = find_speakers(units, embed, SpeakerBounds(1, 3))
+    assert len(found) == 3
+    assert (found @ voices.T)[:2].max() > 0.95
+    assert sorted((found @ voices.T)[:2].argmax(axis=1)) == [0, 1]
+
+
+def test_who_hardly_speaks_is_nobody_unless_asked_for():
+    voices = people(3)
+    units = units_of(np.repeat(voices, [20, 20, 1], axis=0), talk_s=[2.0] * 40 + [1.0])
+    assert len(find_speakers(units, embed, ANY)) == 2
+    asked = find_speakers(units, embed, SpeakerBounds(3, 3))
+    np.testing.assert_allclose(asked @ voices.T, np.eye(3), atol=1e-9)
+
+
+def test_in_a_short_recording_little_is_enough():
+    voices = people(2)
+    assert len(find_speakers(units_of(voices, talk_s=[3.0, 0.6]), embed, ANY)) == 2
+    assert len(find_speakers(units_of(voices, talk_s=[3.0, 0.4]), embed, ANY)) == 1
+
+
+@pytest.mark.parametrize(
+    ("speech_s", "least_s"), [(1.0, 0.5), (30.0, 0.9), (60.0, 1.8), (3600.0, 2.0)]
+)
+def test_a_speaker_needs_a_share_of_the_speech_within_limits(speech_s, least_s):
+    assert ClusterSettings().least_speaker_s(speech_s) == pytest.approx(least_s)
+
+
+def test_the_more_speech_the_more_alike_two_voices_must_be_to_be_one():
+    settings = ClusterSettings(
+        brief_similarity=0.4, group_similarity=0.5, brief_s=1.0, steady_s=4.0
+    )
+    pair = at_angle(0.45)
+
+    def n_found(talk_s):
+        return len(find_speakers(units_of(pair, talk_s), embed, ANY, settings))
+
+    # wanted: 0.4 up to 1 s, 0.45 at 2.5 s, 0.5 from 4 s on, by the shorter of the two
+    assert [n_found(talk_s) for talk_s in (1.0, 2.4, 2.6, 4.0, 60.0)] == [1, 1, 2, 2, 2]
+    assert n_found([60.0, 2.4]) == 1
+
+
+def test_two_people_of_one_window_must_be_more_alike_to_be_one():
+    settings = ClusterSettings(group_similarity=0.5, apart_similarity=0.2, unit_distance=0.3)
+    pair = np.repeat(at_angle(0.6), 4, axis=0)
+    window = [0, 1, 2, 3, 0, 1, 2, 3]
+
+    def n_found(place, window=window):
+        return len(find_speakers(units_of(pair, 2.0, window, place), embed, ANY, settings))
+
+    assert n_found([0, 0, 0, 0, 1, 1, 1, 1]) == 2  # met in every window: 0.7 is wanted
+    assert n_found([0, 1, 0, 1, 1, 0, 1, 0]) == 2  # whatever the places are called
+    assert n_found([0, 0, 0, 0, 0, 0, 0, 0]) == 1  # one local speaker: 0.5 is wanted
+    assert n_found([0, 0, 0, 0, 1, 1, 1, 1], [0, 1, 2, 3, 4, 5, 6, 7]) == 1  # never met
+    assert n_found([0, 0, 0, 0, 1, 0, 1, 0]) == 1  # as often one as two
+
+
+def test_a_voice_is_that_of_all_its_speech_not_the_mean_of_its_parts():
+    pair = at_angle(0.9)
+    found = find_speakers(units_of(pair, talk_s=[9.0, 1.0]), embed, SpeakerBounds(1, 1))
+    expected = 9 * pair[0] + pair[1]
+    np.testing.assert_allclose(found[0], expected / np.linalg.norm(expected))
+
+
+def test_the_order_of_the_units_does_not_matter():
+    units, _ = meeting([12, 9, 7, 5], noise=0.12)
+    order = np.random.default_rng(1).permutation(len(units.talk_s))
+    shuffled = Units(
+        units.statistic[order], units.talk_s[order], units.window[order], units.place[order]
+    )
+    np.testing.assert_allclose(
+        find_speakers(units, embed, ANY), find_speakers(shuffled, embed, ANY), atol=1e-9
+    )
+
+
+def test_the_units_are_left_as_they_were():
+    units, _ = meeting([6, 6])
+    before = units.statistic.copy(), units.talk_s.copy()
+    find_speakers(units, embed, SpeakerBounds(1, 1))
+    np.testing.assert_array_equal(units.statistic, before[0])
+    np.testing.assert_array_equal(units.talk_s, before[1])
+
+
+def test_a_long_recording_is_linked_in_blocks_and_everybody_is_still_found(monkeypatch):
+    units, _ = meeting([30, 25, 20, 15])
+    whole = find_speakers(units, embed, ANY)
+    monkeypatch.setattr(cluster, "BLOCK_UNITS", 20)
+    in_blocks = find_speakers(units, embed, ANY)
+    assert len(in_blocks) == len(whole) == 4
+    np.testing.assert_allclose(in_blocks, whole, atol=0.05)
+    assert len(find_speakers(units, embed, SpeakerBounds(2, 2))) == 2
+
+
+def test_groups_of_different_blocks_do_not_share_a_number(monkeypatch):
+    monkeypatch.setattr(cluster, "BLOCK_UNITS", 4)
+    group = cluster._link(people(10), 1, 0.5)
+    assert sorted(group) == list(range(10))
+
+
+def test_no_unit_is_no_speaker():
+    assert find_speakers(units_of(np.zeros((0, 5))), embed, ANY).shape == (0, 5)
+
+
+@pytest.mark.parametrize("bounds", [ANY, SpeakerBounds(3, 3)])
+def test_one_unit_is_one_speaker(bounds):
+    np.testing.assert_allclose(
+        find_speakers(units_of([[0.0, 2.0]], talk_s=0.3), embed, bounds), [[0.0, 1.0]]
+    )
+
+
+@pytest.mark.parametrize("bounds", [ANY, SpeakerBounds(3, 5)])
+def test_units_that_do_not_differ_are_one_speaker(bounds):
+    found = find_speakers(units_of([[3.0, 4.0]] * 6), embed, bounds)
+    np.testing.assert_allclose(found, [[0.6, 0.8]])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_whatever_is_heard_voices_are_finite_and_within_bounds(seed):
+    generator = np.random.default_rng(seed)
+    n_units = int(generator.integers(1, 40))
+    units = units_of(
+        generator.normal(size=(n_units, 3)),
+        generator.uniform(0.3, 3.4, n_units),
+        np.sort(generator.integers(0, 6, n_units)),
+        generator.integers(0, 3, n_units),
+    )
+    found = find_speakers(units, embed, SpeakerBounds(2, 4))
+    assert np.isfinite(found).all()
+    assert min(2, n_units) <= len(found) <= 4
