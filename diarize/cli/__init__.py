@@ -6,14 +6,15 @@ Only the verb that is called is imported, so that `diarize --help` answers at on
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib
-import os
 import signal
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
-from diarize.errors import DiarizeError
+from diarize.cli.process import Terminated, polite_process
+from diarize.cli.streams import abandon_stdout, tell
+from diarize.errors import BadCall, DiarizeError, fault
 
 VERBS = {
     "infer": "say who spoke when, as RTTM, JSON or CSV",
@@ -24,52 +25,64 @@ VERBS = {
     "conf": "print the settings a conf file comes to",
 }
 INTERRUPTED = 128 + signal.SIGINT
+TERMINATED = 128 + signal.SIGTERM
 BROKEN_PIPE = 128 + signal.SIGPIPE
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; return its exit code.
 
-    0 done; 1 a file or its contents are at fault; 2 the call is; 130 interrupted.
+    0 done; 1 a file or its contents are at fault; 2 the call is; 130 interrupted. Whatever goes
+    wrong is one line on standard error; with DIARIZE_TRACEBACK set, where it did follows.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    parser = _parser(words)
-    arguments = parser.parse_args(words)
+    name = f"diarize {_called(words) or ''}".strip()
     try:
-        return int(importlib.import_module(f"diarize.cli.{arguments.verb}").run(arguments))
+        with polite_process():
+            arguments = _parser(words).parse_args(words)
+            return int(importlib.import_module(f"diarize.cli.{arguments.verb}").run(arguments))
     except DiarizeError as error:
-        print(f"diarize {arguments.verb}: {error}", file=sys.stderr)
+        tell(f"{name}: {error}", error)
         return error.exit_code
     except BrokenPipeError:
-        _abandon_stdout()
+        abandon_stdout()
         return BROKEN_PIPE
+    except KeyboardInterrupt as error:
+        stopped = isinstance(error, Terminated)
+        tell(f"{name}: {'told to stop' if stopped else 'interrupted'}")
+        return TERMINATED if stopped else INTERRUPTED
     except OSError as error:
-        _abandon_stdout()
+        abandon_stdout()
         place = f"{error.filename}: " if error.filename else ""
-        print(f"diarize {arguments.verb}: {place}{error.strerror or error}", file=sys.stderr)
+        tell(f"{name}: {place}{error.strerror or error}", error)
         return DiarizeError.exit_code
-    except KeyboardInterrupt:
-        print(f"diarize {arguments.verb}: interrupted", file=sys.stderr)
-        return INTERRUPTED
+    except Exception as error:
+        tell(f"{name}: {fault(error)}", error)
+        return DiarizeError.exit_code
 
 
-def _abandon_stdout() -> None:
-    """Keep Python from complaining when it closes an output that takes nothing more."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with a call in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        tell(f"{self.prog}: {message}; `{self.prog} --help` says what is right")
+        self.exit(BadCall.exit_code)
+
+
+def _called(words: Sequence[str]) -> str | None:
+    """The verb of a call, if there is one."""
+    first = next((word for word in words if not word.startswith("-")), None)
+    return first if first in VERBS else None
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     from diarize import __version__
 
-    parser = argparse.ArgumentParser(
-        prog="diarize", description="Who spoke when, and how sure that is."
-    )
+    parser = _Parser(prog="diarize", description="Who spoke when, and how sure that is.")
     parser.add_argument("--version", action="version", version=f"diarize {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    called = next((word for word in words if not word.startswith("-")), None)
     for name, summary in VERBS.items():
         verb = verbs.add_parser(name, help=summary, description=summary[0].upper() + summary[1:])
-        if name == called:
+        if name == _called(words):
             importlib.import_module(f"diarize.cli.{name}").add_arguments(verb)
     return parser

@@ -23,7 +23,10 @@ class _Bar(Told):
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
-        self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
+        # rich would send what is printed on standard output, the result, to the bar's console
+        self.bar = Progress(
+            *columns, console=Console(stderr=True), transient=True, redirect_stdout=False
+        )
         self.task = self.bar.add_task("", total=float(n_recordings))
         self.n_recordings = n_recordings
         self.finished = 0

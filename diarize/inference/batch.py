@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO, TextIO
 
 from pyannote.core import Timeline
 
-from diarize.errors import BadCall, BadFile, DiarizeError
+from diarize.errors import BadCall, BadFile, DiarizeError, fault
 from diarize.formats.text import save_text
-from diarize.inference.diarize import Diarization
-from diarize.inference.sources import Source
+from diarize.inference.diarize import Diarization, Diarizer, Progress
+from diarize.inference.sources import STDIN, Source
 
 WRITERS: dict[str, Callable[[Diarization], str]] = {
     "rttm": Diarization.to_rttm,
     "json": Diarization.to_json,
     "csv": Diarization.to_csv,
 }
+BEYOND_S = 0.5  # that a region may go on after the end before it is worth a word
 Listen = Callable[[Source], Diarization]
 
 
@@ -46,18 +49,55 @@ def parse_formats(names: str) -> tuple[str, ...]:
     return formats
 
 
-def within(result: Diarization, regions: Mapping[str, Timeline] | None, uem: str) -> Diarization:
-    """The result inside the scored regions of its recording, whole where there are none at all.
+@dataclass(frozen=True)
+class Listener:
+    """What is done with one source: heard by the diarizer, kept to its regions if there are any."""
 
-    Raises:
-        BadFile: the UEM file does not know the recording.
-    """
-    if regions is None:
-        return result
-    if result.recording not in regions:
-        known = ", ".join(sorted(regions)[:3]) or "nothing"
-        raise BadFile(f"{uem}: no region for recording {result.recording!r}; it has {known}")
-    return result.within(regions[result.recording])
+    diarizer: Diarizer
+    progress: Progress | None = None
+    regions: Mapping[str, Timeline] | None = None  # by recording
+    uem: Path | None = None  # where they are from, for the messages
+    stdin: TextIO | None = None
+
+    def __call__(self, source: Source) -> Diarization:
+        """Who spoke when in `source`.
+
+        Raises:
+            BadFile: its audio cannot be used, or the regions do not cover it.
+            BadCall: it is standard input, and nothing can come from there.
+        """
+        regions = self._regions(source.recording)
+        audio = self._stdin() if source.path is None else source.path
+        result = self.diarizer(audio, progress=self.progress, recording=source.recording)
+        return result if regions is None else self._within(result, regions)
+
+    def _regions(self, recording: str) -> Timeline | None:
+        if self.regions is None:
+            return None
+        if recording not in self.regions:
+            known = ", ".join(sorted(self.regions)[:3]) or "nothing"
+            raise BadFile(f"{self.uem}: no region for recording {recording!r}; it has {known}")
+        return self.regions[recording]
+
+    def _within(self, result: Diarization, regions: Timeline) -> Diarization:
+        asked = regions.extent()
+        if asked.start >= result.duration_s:
+            raise BadFile(
+                f"{self.uem}: the regions of {result.recording!r} begin at {asked.start:.1f} s, "
+                f"but it ends at {result.duration_s:.1f} s; they must be of this recording"
+            )
+        kept = result.within(regions)
+        if asked.end <= result.duration_s + BEYOND_S:
+            return kept
+        note = f"{self.uem} goes on to {asked.end:.1f} s, it ends at {result.duration_s:.1f} s"
+        return replace(kept, notes=(*kept.notes, note))
+
+    def _stdin(self) -> BinaryIO:
+        if self.stdin is None:
+            raise BadCall("-: standard input is closed; pipe a recording into it")
+        if self.stdin.isatty():
+            raise BadCall("-: standard input is a terminal; pipe a recording into it")
+        return self.stdin.buffer
 
 
 def listen_to_all(
@@ -66,10 +106,11 @@ def listen_to_all(
     """Listen to each source and write its files into `folder`; say what became of it.
 
     A recording whose files are all there is skipped unless `fresh`. Files appear whole or not at
-    all, so an interrupted call goes on where it was.
+    all, so an interrupted call goes on where it was. No error of one recording stops the others,
+    not even one that nobody thought of.
     """
     for source in sources:
-        targets = {name: folder / f"{source.recording}.{name}" for name in formats}
+        targets = {name: folder / f"{source.stem}.{name}" for name in formats}
         if not fresh and all(target.exists() for target in targets.values()):
             yield Outcome(source)
             continue
@@ -79,6 +120,10 @@ def listen_to_all(
                 save_text(target, WRITERS[name](result))
         except DiarizeError as error:
             yield Outcome(source, error=error)
+        except Exception as error:
+            failed = BadFile(f"{source.path or STDIN}: {fault(error)}")
+            failed.__cause__ = error
+            yield Outcome(source, error=failed)
         else:
             yield Outcome(source, result=result)
 
@@ -89,11 +134,10 @@ def check_folder(folder: Path) -> None:
     Raises:
         BadFile: it cannot be made, or not be written to.
     """
-    probe = folder / ".writable"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise BadFile(
             f"{folder}: cannot write there ({error.strerror}); choose another -o"
