@@ -17,6 +17,8 @@ from jaxtyping import Float, Int
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import pdist
 
+from diarize.errors import BadCall
+
 Embed = Callable[[Float[np.ndarray, "voice statistic"]], Float[np.ndarray, "voice dimension"]]
 BLOCK_UNITS = 2000  # linkage is quadratic: long recordings are linked in blocks of about an hour
 
@@ -44,6 +46,12 @@ class ClusterSettings:
     least_share: float = 0.03  # of all speech, that a speaker has
     least_s: float = 0.5  # of speech, that a speaker has at least
     enough_s: float = 2.0  # of speech, that is enough whatever the share
+
+    def __post_init__(self) -> None:
+        if self.steady_s <= self.brief_s:
+            raise BadCall(
+                f"steady_s is {self.steady_s}; it must be more than brief_s {self.brief_s}"
+            )
 
     def least_speaker_s(self, speech_s: float) -> float:
         """How much a group must say to be a speaker, of `speech_s` in all."""

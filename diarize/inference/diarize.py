@@ -299,7 +299,9 @@ def _result(
     order = [speaker for speaker in order if active[speaker].any()]
     names = tuple(f"SPEAKER_{number:02d}" for number in range(len(order)))
     activity = Activity(stitched.posterior[order], HOP_S, names, START_S)
-    turns = to_turns(activity, active[order], settings.turns, audio.duration_s, recording)
+    turns = to_turns(
+        activity, active[order], settings.turns, audio.duration_s, recording, settings.exclusive
+    )
     found = tuple(
         Speaker(name, float(turns.annotation.label_duration(name)), speakers[speaker])
         for name, speaker in zip(names, order, strict=True)

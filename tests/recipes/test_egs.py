@@ -81,7 +81,8 @@ def test_an_eg_holds_a_run_file_settings_and_results_and_no_code(eg):
     if listed.returncode:
         pytest.skip("this is no git checkout")
     for name in listed.stdout.split("\n")[:-1]:
-        assert name in ("run.sh", "RESULTS.md", "README.md") or name.startswith("conf/"), name
+        told = name in ("run.sh", "RESULTS.md", "README.md") or name.startswith("conf/")
+        assert told or name.endswith(".png"), name  # a picture is a result
         assert not (eg / name).is_symlink()
 
 
