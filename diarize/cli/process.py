@@ -20,9 +20,9 @@ class Terminated(KeyboardInterrupt):
 @contextlib.contextmanager
 def polite_process() -> Iterator[None]:
     """Stop cleanly when told to, leave the processor to others, and start without delay."""
-    # threads that wait for each other by spinning take turns of 10 ms with whatever else runs:
-    # beside two busy programs on two cores, 30 s of audio took 80 s with it and 0.8 s without
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # how long a thread of torch spins for the others before it sleeps. By libgomp's default, beside
+    # two busy programs on two cores, 30 s of audio took 80 s; now 1 to 5, and alone no longer
+    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
     if sys.stderr is None:  # closed by the caller; print would take standard output instead
         sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
     if hasattr(sys.stdout, "reconfigure"):
