@@ -148,6 +148,11 @@ class Diarization:
 
         return png(timeline(self.annotation, activity=self.posterior, duration_s=self.duration_s))
 
+    def _repr_html_(self) -> str:
+        from diarize.viz.notebook import card
+
+        return card(self.annotation, self.recording, self.duration_s, self._repr_png_())
+
 
 def speaker_bounds(settings: DiarizerSettings) -> SpeakerBounds:
     """The least and the greatest number of speakers that may be found.
