@@ -5,8 +5,9 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import Any
 
 from pyannote.core import Timeline
 
@@ -57,7 +58,7 @@ class Listener:
     progress: Progress | None = None
     regions: Mapping[str, Timeline] | None = None  # by recording
     uem: Path | None = None  # where they are from, for the messages
-    stdin: TextIO | None = None
+    stdin: Any = None  # a text stream over bytes, as sys.stdin
 
     def __call__(self, source: Source) -> Diarization:
         """Who spoke when in `source`.
@@ -92,12 +93,13 @@ class Listener:
         note = f"{self.uem} goes on to {asked.end:.1f} s, it ends at {result.duration_s:.1f} s"
         return replace(kept, notes=(*kept.notes, note))
 
-    def _stdin(self) -> BinaryIO:
+    def _stdin(self) -> BufferedIOBase:
         if self.stdin is None:
             raise BadCall("-: standard input is closed; pipe a recording into it")
         if self.stdin.isatty():
             raise BadCall("-: standard input is a terminal; pipe a recording into it")
-        return self.stdin.buffer
+        buffer: BufferedIOBase = self.stdin.buffer
+        return buffer
 
 
 def listen_to_all(
