@@ -32,7 +32,7 @@ POWERSET = ((), (0,), (1,), (2,), (0, 1), (0, 2), (1, 2))
 N_LOCAL = 3
 HOP_S = FRAME_HOP_SAMPLES / RATE_HZ
 START_S = (RECEPTIVE_SAMPLES - FRAME_HOP_SAMPLES) / 2 / RATE_HZ  # where frame 0 begins
-BATCH_WINDOWS = 16
+BATCH_WINDOWS = 12  # about 15 MB each while they are listened to
 LOWEST_HZ = 50.0
 NARROWEST_HZ = 50.0
 
@@ -171,14 +171,11 @@ def segment(
     with silence. `progress` is told the share that is done.
     """
     starts = window_starts(len(samples), hop_frames)
-    padded = np.zeros(starts[-1] * FRAME_HOP_SAMPLES + WINDOW_SAMPLES, dtype=np.float32)
-    padded[: len(samples)] = samples[: len(padded)]
-    windows = torch.from_numpy(padded).unfold(0, WINDOW_SAMPLES, FRAME_HOP_SAMPLES)
     device = next(network.parameters()).device
     patterns = []
     with torch.inference_mode():
         for first in range(0, len(starts), BATCH_WINDOWS):
-            batch = windows[torch.as_tensor(starts[first : first + BATCH_WINDOWS])]
+            batch = _cut(samples, starts[first : first + BATCH_WINDOWS])
             patterns.append(network(batch.to(device)).exp().cpu().numpy())
             if progress is not None:
                 progress(min(1.0, (first + BATCH_WINDOWS) / len(starts)))
@@ -193,6 +190,17 @@ def segment(
             math.ceil(len(samples) / FRAME_HOP_SAMPLES), int(starts[-1]) + pattern.shape[1]
         ),
     )
+
+
+def _cut(
+    samples: Float[np.ndarray, " time"], starts: Int[np.ndarray, " window"]
+) -> Float[Tensor, "window sample"]:
+    """The windows that begin at these frames, with silence beyond the end of the recording."""
+    windows = torch.zeros(len(starts), WINDOW_SAMPLES)
+    for window, start in zip(windows, starts, strict=True):
+        piece = samples[start * FRAME_HOP_SAMPLES :][:WINDOW_SAMPLES]
+        window[: len(piece)] = torch.from_numpy(piece)
+    return windows
 
 
 def window_starts(n_samples: int, hop_frames: int) -> Int[np.ndarray, " window"]:
