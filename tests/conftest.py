@@ -19,13 +19,19 @@ def talk():
 @pytest.fixture(scope="session")
 def diarizer():
     """A diarizer as it comes, with its trained networks."""
+    import torch
+
     from diarize.errors import MissingWeights
     from diarize.inference.diarize import Diarizer
 
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)  # seconds of sound gain little from more, and lose on a busy machine
     try:
-        return Diarizer()
+        yield Diarizer()
     except MissingWeights as missing:
         pytest.skip(str(missing))
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.fixture

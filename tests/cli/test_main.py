@@ -121,6 +121,7 @@ def test_help_loads_no_other_package_and_takes_no_time():
     assert min(took_s) < 0.4
 
 
+@pytest.mark.slow
 def test_the_diarizer_does_without_pyplot_pandas_and_the_notebook():
     code = (
         "import sys\nfrom diarize.cli.process import polite_process\n"
