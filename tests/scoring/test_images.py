@@ -125,9 +125,9 @@ def test_the_best_permutation_undoes_a_shuffle(random):
 
 
 def test_the_permutation_is_best_in_all_and_not_greedy():
-    # errors of the first true one: 0 and 1; of the second: 0 and 9. Greedy would give the first 0
-    true = np.array([0.0, 0.0]).reshape(1, 2, 1, 1) + [[[[0]], [[2]]]]
-    found = np.array([1.0, -1.0]).reshape(1, 2, 1, 1)
+    # the nearest two are 2 and 1.1; taking them first would leave 0 with 4
+    true = np.array([0.0, 2.0]).reshape(1, 2, 1, 1)
+    found = np.array([4.0, 1.1]).reshape(1, 2, 1, 1)
     assert best_permutation(found, true).tolist() == [[1, 0]]
 
 

@@ -72,7 +72,7 @@ def test_silence_found_as_silence_is_exact_and_has_no_f1():
 
 
 def test_the_wilson_interval_by_hand():
-    # z^2 = 3.8415: centre (0.9 + 0.0192) / 1.0384, half sqrt(0.9 0.1 z^2/100 + (z^2/200)^2) / 1.0384
+    # u = 1.96^2 / 100: centre (0.9 + u/2) / (1 + u), half sqrt(0.09 u + u^2/4) / (1 + u)
     interval = Share(90, 100).interval
     assert (interval.low, interval.high) == pytest.approx((0.82563, 0.94477), abs=1e-5)
 
