@@ -20,7 +20,8 @@ VERBS = {
     "infer": "say who spoke when, as RTTM, JSON or CSV",
     "score": "compare a result with a reference: DER and its parts, JER, count, correlation",
     "report": "draw results as one page to open in a browser",
-    "fetch": "get or make the recordings of a recipe",
+    "fetch": "get or make the recordings or images of a recipe",
+    "prepare": "make the sets to train and test on of what was fetched",
     "weights": "list the trained weights in use, and fetch what is missing",
     "conf": "print the settings a conf file comes to",
 }

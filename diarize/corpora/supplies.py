@@ -1,0 +1,47 @@
+"""The corpora that models can be trained on, by name, each loaded when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from diarize.config import build
+from diarize.corpora.batch import Supply
+from diarize.errors import BadCall
+
+SUPPLIES = {"digits": "diarize.corpora.digits:DigitSupply"}
+PREPARERS = {"digits": "diarize.corpora.digit_sets:prepare_digits"}
+
+
+def make_supply(name: str, folder: Path | str, settings: Mapping[str, Any], where: str) -> Supply:
+    """The supply called `name`, of what was prepared in `folder`; `where` names settings in errors.
+
+    Raises:
+        BadCall: there is none of that name.
+        BadFile: settings that cannot be used, or a folder not prepared by them.
+    """
+    supply = _named(SUPPLIES, name)
+    made: Supply = supply(Path(folder), build(supply.settings_type, settings, where))
+    return made
+
+
+def prepare(name: str, folder: Path | str, settings: Mapping[str, Any], where: str) -> Path:
+    """Prepare the corpus `name` in `folder`, from what was fetched there; return its summary.
+
+    Raises:
+        BadCall: there is none of that name.
+        BadFile: settings that cannot be used, or files that are missing or unsound.
+    """
+    preparer = _named(PREPARERS, name)
+    settings_type = _named(SUPPLIES, name).settings_type
+    path: Path = preparer(Path(folder), build(settings_type, settings, where))
+    return path
+
+
+def _named(paths: Mapping[str, str], name: str) -> Any:
+    if name not in paths:
+        raise BadCall(f"no corpus {name!r} to train on; there are {', '.join(paths)}")
+    module, attribute = paths[name].split(":")
+    return getattr(importlib.import_module(module), attribute)
