@@ -1,0 +1,34 @@
+"""The toy model under a name, as the five models have theirs."""
+
+import pytest
+import torch
+from toy import Toy, new_toy
+
+from diarize import models
+from diarize.config import build
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """One thread of torch, as these trainings are small."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def toy_in_models(monkeypatch):
+    """`make_model("toy", ...)` makes a toy."""
+
+    def make_model(name, settings, where):
+        assert name == "toy"
+        return Toy(build(Toy.settings_type, settings, where))
+
+    monkeypatch.setattr(models, "MODELS", {"toy": "toy:Toy"}, raising=False)
+    monkeypatch.setattr(models, "make_model", make_model, raising=False)
+
+
+@pytest.fixture
+def toy():
+    return new_toy()
