@@ -17,6 +17,7 @@ from diarize.cli.streams import abandon_stdout, tell
 from diarize.errors import BadCall, DiarizeError, fault
 
 VERBS = {
+    "train": "train a model on a prepared corpus; go on if that was begun",
     "infer": "say who spoke when, as RTTM, JSON or CSV",
     "score": "compare a result with a reference: DER and its parts, JER, count, correlation",
     "report": "draw results as one page to open in a browser",
