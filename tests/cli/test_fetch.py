@@ -75,6 +75,9 @@ def test_simulated_takes_its_settings_from_the_conf_and_its_folders_from_the_cal
         (["simulated", "--speech", "gone"], "gone/speakers.tsv: no such file", 1),
         (["simulated", "--count", "0", "--speech", "x"], "count = 0", 2),
         (["mini", "--speech", "x"], "--speech is for simulated", 2),
+        (["mini", "--from", "x"], "--from is for mnist; mini takes none", 2),
+        (["mnist", "--seed", "1"], "--seed is for mini and simulated; mnist takes none", 2),
+        (["mnist", "--from", "gone"], "gone: no train-images-idx3-ubyte", 1),
         (["mini", "--seed", "-1"], "--seed -1", 2),
         (["mini", "--conf", "gone.toml"], "gone.toml: no such conf file", 1),
     ],
@@ -107,3 +110,22 @@ def test_a_corpus_is_not_written_over_another(conf, speech, tmp_path, capsys):
     call = ["fetch", "simulated", "--data", str(tmp_path / "data"), "--speech", speech]
     assert main(call) == 2
     assert "holds the corpus 'mini'" in capsys.readouterr().err
+
+
+def test_mnist_comes_from_a_folder_once(small_mnist, tmp_path, capsys):
+    data = str(tmp_path / "data")
+    call = ["fetch", "mnist", "--data", data, "--from", str(small_mnist)]
+    assert main(call) == 0
+    first = capsys.readouterr()
+    assert first.out == f"{data}\n"
+    assert f"mnist: from {small_mnist}" in first.err
+    assert f"made the four files of MNIST in {data}" in first.err
+    assert main(call) == 0
+    assert "nothing to do, already there: the four files" in capsys.readouterr().err
+
+
+def test_a_conf_may_name_the_folder_mnist_comes_from(small_mnist, tmp_path, capsys):
+    (tmp_path / "a.toml").write_text(f"[data]\nmnist = '{small_mnist}'\n")
+    call = ["fetch", "mnist", "--data", str(tmp_path / "data"), "--conf", str(tmp_path / "a.toml")]
+    assert main([*call, "--offline"]) == 0
+    assert f"mnist: from {small_mnist}" in capsys.readouterr().err
