@@ -41,7 +41,7 @@ FACES: dict[str, tuple[str, ...]] = {
     "dev": ("DejaVuSansMono-Oblique", "STIXGeneralItalic"),
     "test": ("DejaVuSans-Oblique", "DejaVuSansMono-Bold", "DejaVuSerif-Bold", "STIXGeneralBol"),
 }
-HAND = Distortion(rotation_deg=12.0, scale=0.15, shear=0.25, shift_px=1.0, elastic_px=2.0)
+HAND = Distortion(rotation_deg=12.0, scale=0.1, shear=0.2, shift_px=0.7, elastic_px=1.75)
 _CHUNK = 500  # images distorted at once
 
 
