@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     from diarize.cli.progress import training_bar
     from diarize.config import build, read_toml
     from diarize.corpora.supplies import make_supply
+    from diarize.formats.text import read_text
     from diarize.training.checkpoint import forget
     from diarize.training.loop import train
     from diarize.training.settings import TrainSettings
@@ -51,7 +54,11 @@ def run(arguments: argparse.Namespace) -> int:
     model = new_model(kind, rest, f"{arguments.conf} [model]", settings.seed)
     if arguments.fresh:
         forget(arguments.exp)
-    about = {"corpus": corpus, "settings": data, "summary": getattr(supply, "summary", None)}
+    about: dict[str, Any] = {"corpus": corpus, "settings": data}
+    if is_dataclass(full := getattr(supply, "settings", None)):
+        about["settings"] = asdict(full)  # type: ignore[arg-type]
+    if (summary := arguments.data / "summary.json").exists():
+        about["summary"] = json.loads(read_text(summary))
     with training_bar() as told:
         trained = train(model, supply, settings, arguments.exp, notify=told, data=about)
     print(trained.path)

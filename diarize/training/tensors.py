@@ -17,6 +17,8 @@ from torch import Tensor, nn
 
 from diarize.errors import BadFile
 
+_ABOUT = "about"
+
 
 @dataclass(frozen=True)
 class TensorFile:
@@ -45,7 +47,8 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, 
     unfinished = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(plain, unfinished, metadata={"facts": told, "checksum": checksum})
+        # one word of metadata: safetensors writes several in an order of chance
+        save_file(plain, unfinished, metadata={_ABOUT: f"{checksum} {told}"})
         with unfinished.open("rb") as written:
             os.fsync(written.fileno())
         unfinished.replace(path)
@@ -68,16 +71,14 @@ def read_tensors(path: Path) -> TensorFile:
         with safe_open(path, framework="pt") as opened:
             about = opened.metadata() or {}
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-        told, checksum = about["facts"], about["checksum"]
+        checksum, _, told = about[_ABOUT].partition(" ")
         facts = json.loads(told)
     except FileNotFoundError:
         raise BadFile(f"{path}: no such file; a training writes it") from None
     except OSError as error:
         raise BadFile(f"{path}: cannot be read ({error.strerror or error})") from None
-    except KeyError as error:
-        raise BadFile(
-            f"{path}: has no {error} in it; wanted a file that a training wrote"
-        ) from None
+    except KeyError:
+        raise BadFile(f"{path}: does not say what it holds; wanted what a training wrote") from None
     except (SafetensorError, ValueError) as error:
         raise BadFile(f"{path}: damaged, or no safetensors file ({error})") from None
     if _checksum(tensors, told) != checksum:

@@ -42,6 +42,13 @@ def test_tensors_and_facts_come_back_to_the_bit(file):
     assert [path.name for path in file.parent.iterdir()] == [file.name]
 
 
+def test_the_same_tensors_and_facts_give_the_same_bytes(file):
+    before = file.read_bytes()
+    for _ in range(5):
+        save_tensors(file, dict(reversed(TENSORS.items())), {"of": "x"})
+        assert file.read_bytes() == before
+
+
 def test_tensors_that_share_their_memory_are_written_each(tmp_path):
     one = torch.arange(4.0)
     save_tensors(tmp_path / "w.safetensors", {"one": one, "same": one, "half": one[:2]}, {})
@@ -86,7 +93,7 @@ def test_files_of_others_and_none_are_refused(tmp_path):
     with pytest.raises(BadFile, match="no such file"):
         read_tensors(path)
     save_file({"a": torch.ones(1)}, path)
-    with pytest.raises(BadFile, match="has no 'facts' in it"):
+    with pytest.raises(BadFile, match="does not say what it holds"):
         read_tensors(path)
     path.write_bytes(b"not tensors at all")
     with pytest.raises(BadFile, match="damaged"):
