@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import zlib
@@ -12,7 +13,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from diarize.errors import BadFile
@@ -38,25 +39,26 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, 
     Raises:
         BadFile: the folder or the disk does not allow it.
     """
-    # a copy of each, for safetensors takes no two tensors that share their memory
-    plain = {
-        name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()
-    }
+    plain = _apart(tensors)
     told = json.dumps(facts, sort_keys=True, default=str)
     checksum = _checksum(plain, told)
     unfinished = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # one word of metadata: safetensors writes several in an order of chance
-        save_file(plain, unfinished, metadata={_ABOUT: f"{checksum} {told}"})
-        with unfinished.open("rb") as written:
+        # one word of metadata: safetensors writes several in an order of chance; and not to the
+        # file by itself, for then it would leave files of unknown names when killed
+        contents = save(plain, metadata={_ABOUT: f"{checksum} {told}"})
+        with unfinished.open("wb") as written:
+            written.write(contents)
+            written.flush()
             os.fsync(written.fileno())
         unfinished.replace(path)
-    except (OSError, SafetensorError) as error:
-        unfinished.unlink(missing_ok=True)
-        found = getattr(error, "strerror", None) or error
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
         raise BadFile(
-            f"{path}: cannot be written ({found}); name a place that is writable and has room"
+            f"{path}: cannot be written ({error.strerror}); "
+            "name a place that is writable and has room"
         ) from None
     return checksum
 
@@ -100,6 +102,17 @@ def put_into(module: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> No
             kind = type(module).__name__
             raise BadFile(f"{path}: of another model: {name} is {there}, {kind} wants {wanted}")
     module.load_state_dict(dict(tensors))
+
+
+def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors on the CPU, none sharing its memory with another, as safetensors wants them."""
+    plain, seen = {}, set()
+    for name, tensor in tensors.items():
+        one = tensor.detach().cpu().contiguous()
+        place = one.untyped_storage().data_ptr()
+        plain[name] = one.clone() if place in seen else one
+        seen.add(place)
+    return plain
 
 
 def _checksum(tensors: Mapping[str, Tensor], told: str) -> str:

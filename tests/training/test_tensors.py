@@ -40,6 +40,8 @@ def test_tensors_and_facts_come_back_to_the_bit(file):
         assert read.tensors[name].shape == tensor.shape
         assert read.tensors[name].numpy().tobytes() == tensor.numpy().tobytes()
     assert [path.name for path in file.parent.iterdir()] == [file.name]
+    (file.parent / "other").touch()
+    assert file.stat().st_mode == (file.parent / "other").stat().st_mode  # others may read it
 
 
 def test_the_same_tensors_and_facts_give_the_same_bytes(file):
@@ -100,14 +102,16 @@ def test_files_of_others_and_none_are_refused(tmp_path):
         read_tensors(path)
 
 
-def test_a_disk_that_takes_nothing_is_one_error_and_leaves_nothing(tmp_path, monkeypatch):
+def test_a_disk_that_takes_nothing_is_one_error_and_what_was_there_stays(tmp_path, monkeypatch):
     def full(_):
         raise OSError(28, "No space left on device")
 
+    save_tensors(tmp_path / "w.safetensors", TENSORS, {"before": 1})
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(BadFile, match=r"written .No space left on device.; name"):
         save_tensors(tmp_path / "w.safetensors", TENSORS, {})
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["w.safetensors"]
+    assert read_tensors(tmp_path / "w.safetensors").facts == {"before": 1}
 
 
 def test_weights_of_another_model_are_refused_by_the_first_that_differs(file):
