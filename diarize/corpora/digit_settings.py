@@ -20,6 +20,8 @@ ON_THE_FLY = frozenset(  # the settings that change nothing of what is prepared
         "fixed_mixtures",
         "presence",
         "presence_by_count",
+        "known_share",
+        "known_by_count",
         "noise_scale",
         "augment_share",
         "augment",
@@ -47,7 +49,12 @@ class DigitSettings:
     Laplace noise of scale `noise_scale`. There are `n_train_mixtures` an epoch: the same in every
     epoch (`fixed_mixtures`, as in the paper; they take 3 kB of memory each), or new ones.
 
-    A share `augment_share` of expert images is distorted by up to `augment`, and to a share
+    Of each batch of mixtures a share `known_share` is made anew of the labelled images instead, and
+    the model may know their pattern; `known_by_count` has the chances of their counts (empty: as
+    the other mixtures). Their noise is of a scale of chance, up to `noise_scale`, for the sake of
+    mixtures without noise.
+
+    A share `augment_share` of labelled images is distorted by up to `augment`, and to a share
     `expert_noise_share` the noise of mixtures is added. Batches are of `expert_batch` images, of
     each class as many, and of `mixture_batch` mixtures. `mnist` is a folder to fetch MNIST from.
 
@@ -70,6 +77,8 @@ class DigitSettings:
     fixed_mixtures: bool = True
     presence: float = 0.1
     presence_by_count: tuple[float, ...] = ()
+    known_share: float = 0.0
+    known_by_count: tuple[float, ...] = ()
     noise_scale: float = 0.1
     augment_share: float = 0.5
     augment: Distortion = field(default_factory=Distortion)
@@ -139,18 +148,20 @@ class DigitSettings:
             raise BadCall(f"labelled_share = {self.labelled_share}; expected over 0, up to 1")
         if not 0 <= self.dev_share < 1:
             raise BadCall(f"dev_share = {self.dev_share}; expected 0 or more, under 1")
-        for name in ("presence", "augment_share", "expert_noise_share"):
+        for name in ("presence", "known_share", "augment_share", "expert_noise_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise BadCall(f"{name} = {getattr(self, name)}; expected 0 to 1")
         if not 0 <= self.noise_scale < math.inf:
             raise BadCall(f"noise_scale = {self.noise_scale}; expected 0 or more")
-        chances = self.presence_by_count
+        for name in ("presence_by_count", "known_by_count"):
+            self._check_chances(name, getattr(self, name))
+
+    def _check_chances(self, name: str, chances: tuple[float, ...]) -> None:
         if not chances:
             return
         if not all(chance >= 0 for chance in chances) or abs(sum(chances) - 1) > 1e-6:
-            raise BadCall(f"presence_by_count = {list(chances)}; expected chances that add up to 1")
+            raise BadCall(f"{name} = {list(chances)}; expected chances that add up to 1")
         if len(chances) > self.n_streams + 1:
             raise BadCall(
-                f"presence_by_count goes up to {len(chances) - 1} at once; there are "
-                f"{self.n_streams} streams"
+                f"{name} goes up to {len(chances) - 1} at once; there are {self.n_streams} streams"
             )

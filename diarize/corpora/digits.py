@@ -12,7 +12,7 @@ from jaxtyping import Float32, Int64
 
 from diarize.corpora.batch import Batch
 from diarize.corpora.chance import generator_of, torch_generator
-from diarize.corpora.digit_mixtures import ImagePool, as_floats, draw_pattern, laplace, sums
+from diarize.corpora.digit_mixtures import NOBODY, ImagePool, as_floats, draw_pattern, laplace, sums
 from diarize.corpora.digit_sets import check_prepared, read_images
 from diarize.corpora.digit_settings import DigitSettings
 from diarize.corpora.distortion import distort
@@ -32,7 +32,9 @@ class DigitSupply:
     chance, through small classes more than once, large ones as far as it goes.
 
     Phases "mixtures" and "refine": mixtures with noise, without labels. Fixed ones are the same
-    in both phases and all epochs, in another order. What does not fill a last batch is left out.
+    in both phases and all epochs, in another order. An epoch has `n_train_mixtures` in whole
+    batches. The last of each batch, `known_share` of it, are of labelled images, and
+    `Batch.patterns` says which streams are on in them; the rest have -1 there.
     """
 
     settings_type = DigitSettings
@@ -97,7 +99,12 @@ class DigitSupply:
             chosen = order[:, number * per_class : (number + 1) * per_class].reshape(-1)
             images = as_floats(self._experts.images[chosen])
             chance = generator_of(self.settings.seed, "experts", epoch, number)
-            yield Batch(self._altered(images, chance), labels)
+            self._distort(images, chance)
+            noisy = chance.random(len(images)) < self.settings.expert_noise_share
+            if noisy.any():
+                shape = (int(noisy.sum()), images.shape[1])
+                images[noisy] += laplace(shape, self.settings.noise_scale, chance)
+            yield Batch(torch.from_numpy(images), labels)
 
     def _expert_order(self, epoch: int, n_each: int) -> Int64[np.ndarray, "stream place"]:
         """Which images an epoch takes, of each stream in turn."""
@@ -108,28 +115,53 @@ class DigitSupply:
             rows.append(first + np.concatenate(laps)[:n_each])
         return np.stack(rows)
 
-    def _altered(
+    def _distort(
         self, images: Float32[np.ndarray, "image pixel"], chance: np.random.Generator
-    ) -> Float32[torch.Tensor, "image pixel"]:
-        """The images, some of them distorted, some with noise."""
+    ) -> None:
+        """Distort some of the images, in place."""
         distorted = chance.random(len(images)) < self.settings.augment_share
-        noisy = chance.random(len(images)) < self.settings.expert_noise_share
         if distorted.any():
             some = torch.from_numpy(images[distorted]).view(-1, SIZE, SIZE)
             made = distort(some, self.settings.augment, torch_generator(chance))
             images[distorted] = made.flatten(1).numpy()
-        if noisy.any():
-            shape = (int(noisy.sum()), images.shape[1])
-            images[noisy] += laplace(shape, self.settings.noise_scale, chance)
-        return torch.from_numpy(images)
+
+    @property
+    def _n_known(self) -> int:
+        """How many mixtures of a batch come with their pattern."""
+        return round(self.settings.known_share * self.settings.mixture_batch)
 
     def _fixed_batches(self, phase: str, epoch: int, start: int) -> Iterator[Batch]:
-        chance = generator_of(self.settings.seed, phase, epoch, "order")
-        order = chance.permutation(self.settings.n_train_mixtures)
-        size = self.settings.mixture_batch
+        order = generator_of(self.settings.seed, phase, epoch, "order").permutation(
+            self.settings.n_train_mixtures
+        )
+        n_unknown = self.settings.mixture_batch - self._n_known
         for number in range(start, self.n_batches(phase)):
-            chosen = order[number * size : (number + 1) * size]
-            yield Batch(torch.from_numpy(self._fixed[chosen]))
+            chosen = order[number * n_unknown : (number + 1) * n_unknown]
+            chance = generator_of(self.settings.seed, phase, epoch, number)
+            yield self._with_known(self._fixed[chosen], chance)
+
+    def _with_known(
+        self, unknown: Float32[np.ndarray, "mixture pixel"], chance: np.random.Generator
+    ) -> Batch:
+        """A batch of mixtures, to which come those with known patterns, at its end."""
+        if not self._n_known:
+            return Batch(torch.from_numpy(unknown))
+        settings = self.settings
+        presence = settings.known_by_count or settings.presence_by_count or settings.presence
+        pattern = draw_pattern(self._n_known, self.n_streams, presence, chance)
+        index = self._experts.draw(pattern, chance)
+        place = index != NOBODY
+        images = as_floats(self._experts.images[index[place]])
+        self._distort(images, chance)
+        known = np.zeros((self._n_known, SIZE * SIZE), np.float32)
+        np.add.at(known, np.nonzero(place)[0], images)
+        share = chance.random((len(known), 1), dtype=np.float32)
+        known += share * laplace(known.shape, settings.noise_scale, chance)
+        patterns = np.concatenate([np.full((len(unknown), self.n_streams), -1), pattern])
+        return Batch(
+            torch.from_numpy(np.concatenate([unknown, known])),
+            patterns=torch.from_numpy(patterns.astype(np.int64)),
+        )
 
     @functools.cached_property
     def _fixed(self) -> Float32[np.ndarray, "mixture pixel"]:
@@ -143,7 +175,8 @@ class DigitSupply:
     def _fresh_batches(self, phase: str, epoch: int, start: int) -> Iterator[Batch]:
         for number in range(start, self.n_batches(phase)):
             chance = generator_of(self.settings.seed, phase, epoch, number)
-            yield Batch(torch.from_numpy(self._drawn(self.settings.mixture_batch, chance)))
+            drawn = self._drawn(self.settings.mixture_batch - self._n_known, chance)
+            yield self._with_known(drawn, chance)
 
     def _drawn(
         self, n_mixtures: int, chance: np.random.Generator

@@ -1,0 +1,1 @@
+"""Bricks that more than one model is built of, as plain functions and small modules."""

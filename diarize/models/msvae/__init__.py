@@ -1,0 +1,1 @@
+"""The multi-stream variational autoencoder (arXiv 2510.15669)."""

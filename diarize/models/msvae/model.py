@@ -1,0 +1,266 @@
+"""The multi-stream variational autoencoder: streams that are on or off add up to what is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from diarize.errors import BadCall
+from diarize.layers.noise import distance, log_density
+from diarize.layers.patterns import MOST_STREAMS, all_patterns
+from diarize.models.contract import Batch, Losses
+from diarize.models.msvae.config import MSVAESettings
+from diarize.models.msvae.objective import Bound, Statistics
+from diarize.models.msvae.posterior import (
+    Observation,
+    PatternPosterior,
+    choose_candidates,
+    grow_patterns,
+    proposal_cross_entropy,
+    propose_patterns,
+    weigh_patterns,
+    without_repeats,
+)
+from diarize.models.msvae.streams import Decoders, Encoders, Latents
+
+ENCODER_SEED = 20251015  # of encoders that begin anew with the mixtures
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """How a model explains mixtures.
+
+    Attributes:
+        latents: what the encoders say.
+        sources: what each stream looks like; zeros where it was no candidate.
+        posterior: which streams are on.
+        bound: on log p(x).
+    """
+
+    latents: Latents
+    sources: Float[Tensor, "batch stream value"]
+    posterior: PatternPosterior
+    bound: Bound
+
+
+class MSVAE(nn.Module):
+    """Multi-stream VAE with binary latents s_h, continuous ones z_h, and an exact q(s|z, x).
+
+    x = sum_h s_h mu_h(z_h) + noise, s_h ~ Bernoulli(pi_h), z_h ~ N(0, 1). Phases: "experts" trains
+    each stream alone on labelled examples of its class; "mixtures" holds the decoders fixed (their
+    normalisations too, in eval mode) and trains encoders, pi and b on mixtures; "refine" lets the
+    decoders go on learning. Mixtures whose pattern is known may be among the others.
+
+    Source: arXiv 2510.15669.
+    """
+
+    settings_type = MSVAESettings
+    phases = ("experts", "mixtures", "refine")
+
+    def __init__(self, settings: MSVAESettings) -> None:
+        super().__init__()
+        if settings.posterior == "exact" and settings.n_streams > MOST_STREAMS:
+            raise BadCall(
+                f"an exact posterior over {settings.n_streams} streams: {MOST_STREAMS} are the "
+                'most; posterior = "truncated" would be right'
+            )
+        self.settings = settings
+        self.phase = "mixtures"
+        self.encoders = Encoders(settings)
+        self.decoders = Decoders(settings)
+        self.statistics = Statistics(settings.n_streams)
+        self.presence: Tensor
+        self.scale: Tensor
+        self.register_buffer("presence", torch.full((settings.n_streams,), settings.presence))
+        self.register_buffer("scale", torch.tensor(settings.scale))
+
+    @property
+    def observation(self) -> Observation:
+        """How mixtures come from streams, as learned so far."""
+        return Observation(self.settings.noise, self.scale, self.presence)
+
+    def begin(self, phase: str) -> None:
+        """Get ready to train `phase`; the decoders learn in all but "mixtures"."""
+        if phase not in self.phases:
+            raise BadCall(f"no phase {phase!r}; there are {', '.join(self.phases)}")
+        self.phase = phase
+        self.decoders.requires_grad_(phase != "mixtures")
+        if phase == "mixtures" and self.settings.fresh_encoders:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(ENCODER_SEED)
+                fresh = Encoders(self.settings).state_dict()
+            self.encoders.load_state_dict(fresh)
+        self.train()
+
+    def train(self, mode: bool = True) -> MSVAE:
+        """Set the mode, but for decoders that are held fixed: these stay in eval mode."""
+        super().train(mode)
+        if self.phase == "mixtures":
+            self.decoders.eval()
+        return self
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> Losses:
+        """What a batch costs, in nats a datum: minus the bound, and the proposal's cross-entropy.
+
+        Raises:
+            BadCall: values that do not fit or are not finite; labels missing or out of range.
+        """
+        self._check(batch.inputs)
+        if self.phase == "experts":
+            return self._expert_loss(batch, generator)
+        return self._mixture_loss(batch, generator)
+
+    def end_epoch(self) -> Mapping[str, float]:
+        """Set pi and b to what explains the mixtures of the epoch best; return them."""
+        statistics, settings = self.statistics, self.settings
+        if not statistics.count:
+            return {}
+        if settings.learn_presence:
+            self.presence.copy_(statistics.likeliest_presence())
+        self.scale.fill_(statistics.likeliest_scale(settings.noise, settings.n_values))
+        statistics.clear()
+        named = {f"pi_{stream}": float(pi) for stream, pi in enumerate(self.presence)}
+        return {**named, "b": float(self.scale)}
+
+    def explain(
+        self,
+        mixtures: Float[Tensor, "batch value"],
+        patterns: Float[Tensor, "#batch pattern stream"] | None = None,
+        generator: torch.Generator | None = None,
+        known: Float[Tensor, "batch stream"] | None = None,
+    ) -> Explanation:
+        """How the model explains mixtures: which streams are on, and what each looks like.
+
+        Args:
+            mixtures: what is seen.
+            patterns: to be weighed; all of them, or the likeliest, unless given.
+            generator: draws the latents; without it they are at their mean, where the bound holds
+                only nearly, and the posterior is at its best.
+            known: a pattern to be weighed at first, besides.
+
+        Source: arXiv 2510.15669, the free energy; the choice of patterns is ours.
+        """
+        latents = self.encoders(mixtures)
+        sample = latents.mean if generator is None else latents.sample(generator)
+        ratio, divergence = self._charge(latents, sample, drawn=generator is not None)
+        if patterns is None and self.settings.posterior == "exact":
+            patterns = all_patterns(self.settings.n_streams)[None].to(mixtures.device)
+        if patterns is not None:
+            if known is not None:
+                everyone = patterns.expand(len(mixtures), -1, -1)
+                patterns = torch.cat([known[:, None], everyone], 1)
+            sources = self.decoders(sample)
+            posterior = weigh_patterns(mixtures, sources, patterns, self.observation, ratio)
+            posterior = posterior if known is None else without_repeats(posterior)
+        else:
+            sources, posterior = self._truncated(mixtures, sample, latents.proposal, ratio, known)
+        return Explanation(latents, sources, posterior, Bound(posterior.log_evidence, divergence))
+
+    def _charge(
+        self, latents: Latents, sample: Tensor, drawn: bool
+    ) -> tuple[Float[Tensor, "batch stream"] | None, Float[Tensor, " batch"]]:
+        """What latents cost in the patterns that use them, and what they cost anyway."""
+        if self.settings.divergence == "full":
+            return None, latents.divergence().sum(1)
+        ratio = latents.log_ratio(sample) if drawn else -latents.divergence()
+        return ratio, ratio.new_zeros(len(sample))
+
+    def _truncated(
+        self,
+        mixtures: Tensor,
+        sample: Tensor,
+        proposal: Tensor,
+        ratio: Tensor | None,
+        known: Tensor | None,
+    ) -> tuple[Tensor, PatternPosterior]:
+        """The sources, and the posterior over patterns that the proposal chooses."""
+        settings, proposal = self.settings, proposal.detach()
+        candidates = choose_candidates(proposal, settings.most_candidates)
+        n_patterns = min(settings.n_patterns, 2 ** min(settings.most_candidates, 30))
+        patterns = propose_patterns(proposal, candidates, n_patterns)
+        if known is not None:
+            candidates = torch.maximum(candidates, known)
+            patterns = torch.cat([known[:, None], patterns], 1)
+        everything = settings.most_candidates >= settings.n_streams
+        sources = self.decoders(sample, None if everything else candidates > 0)
+        if settings.grow:
+            with torch.no_grad():
+                first = weigh_patterns(mixtures, sources, patterns, self.observation, ratio)
+                patterns = grow_patterns(without_repeats(first), candidates)
+        posterior = weigh_patterns(mixtures, sources, patterns, self.observation, ratio)
+        return sources, without_repeats(posterior)
+
+    def _expert_loss(self, batch: Batch, generator: torch.Generator) -> Losses:
+        """Each example against its own stream, and the proposal against its label."""
+        settings = self.settings
+        labels = self._labels(batch)
+        latents = self.encoders(batch.inputs)
+        sample = latents.sample(generator)
+        of_label = nn.functional.one_hot(labels, settings.n_streams)
+        rows = torch.arange(len(labels), device=labels.device)
+        sources = self.decoders(sample, of_label > 0)[rows, labels]
+        distances = distance(settings.noise, batch.inputs, sources)
+        scale = torch.tensor(settings.expert_scale, device=labels.device)
+        fit = log_density(settings.noise, distances, settings.n_values, scale)
+        divergence = latents.divergence()[rows, labels]
+        guess = proposal_cross_entropy(latents.proposal, of_label.float())
+        cost = settings.expert_divergence * divergence - fit
+        return Losses(
+            (cost + settings.proposal_weight * guess).mean(),
+            _means(distance=distances, divergence=divergence, proposal=guess),
+        )
+
+    def _mixture_loss(self, batch: Batch, generator: torch.Generator) -> Losses:
+        settings = self.settings
+        known, is_known = self._known(batch)
+        explained = self.explain(batch.inputs, generator=generator, known=known)
+        posterior, bound = explained.posterior, explained.bound
+        presence = posterior.presence
+        value = bound.value
+        parts = {"bound": value, "distance": posterior.mean_distance}
+        cost = -value
+        if known is not None:
+            surprise = posterior.log_evidence - posterior.log_joint[:, 0]
+            cost = cost + is_known * (1 + settings.pattern_weight) * surprise
+            presence = torch.where(is_known[:, None], known, presence)
+            parts["surprise"] = (is_known * surprise).sum() / is_known.sum().clamp(min=1)
+        guess = proposal_cross_entropy(explained.latents.proposal, presence)
+        self.statistics.add(posterior, ~is_known)
+        return Losses(
+            (cost + settings.proposal_weight * guess).mean(),
+            _means(**parts, proposal=guess),
+        )
+
+    def _check(self, inputs: Tensor) -> None:
+        expected = self.settings.n_values
+        if inputs.ndim != 2 or inputs.shape[1] != expected:
+            raise BadCall(f"inputs of shape {tuple(inputs.shape)}; expected [batch, {expected}]")
+        if not bool(torch.isfinite(inputs).all()):
+            raise BadCall("inputs with values that are not finite; leave those data out")
+
+    def _labels(self, batch: Batch) -> Tensor:
+        if batch.labels is None:
+            raise BadCall("experts are trained on examples with labels; this batch has none")
+        least, most = int(batch.labels.min()), int(batch.labels.max())
+        if least < 0 or most >= self.settings.n_streams:
+            found = least if least < 0 else most
+            raise BadCall(f"label {found}; the streams are 0 to {self.settings.n_streams - 1}")
+        return batch.labels
+
+    def _known(self, batch: Batch) -> tuple[Tensor | None, Tensor]:
+        """The patterns that are known, if any are, and of which mixtures."""
+        n_batch, n_streams = len(batch.inputs), self.settings.n_streams
+        if batch.patterns is None:
+            return None, torch.zeros(n_batch, dtype=torch.bool, device=batch.inputs.device)
+        if batch.patterns.shape != (n_batch, n_streams):
+            found = tuple(batch.patterns.shape)
+            raise BadCall(f"patterns of shape {found}; expected {(n_batch, n_streams)}")
+        return batch.patterns.clamp(min=0).float(), (batch.patterns >= 0).all(1)
+
+
+def _means(**values: Tensor) -> dict[str, Tensor]:
+    return {name: value.detach().mean() for name, value in values.items()}

@@ -1,0 +1,170 @@
+"""Which streams are on: the posterior over patterns, by listing all of them or the likeliest few."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
+
+from diarize.layers.noise import NoiseKind, distance, log_density
+from diarize.layers.patterns import likeliest_patterns, one_change_away, repeated
+
+PATTERNS_AT_ONCE = 64  # more are weighed in parts, so that memory does not grow with 2^H
+
+
+@dataclass(frozen=True)
+class Observation:
+    """How an observation comes from the streams that are on: their sum, and noise.
+
+    Attributes:
+        noise: kind of it.
+        scale: b of Laplace noise, the standard deviation of Gaussian noise.
+        presence: pi_h, the probability of each stream to be on.
+    """
+
+    noise: NoiseKind
+    scale: Float[Tensor, ""]
+    presence: Float[Tensor, " stream"]
+
+    def log_prior(self, patterns: Float[Tensor, "*any stream"]) -> Float[Tensor, "*any"]:
+        """log p(s) of patterns.
+
+        Source: arXiv 2510.15669, the Bernoulli prior.
+        """
+        on, off = self.presence.log(), torch.log1p(-self.presence)
+        return patterns @ (on - off) + off.sum()
+
+
+@dataclass(frozen=True)
+class PatternPosterior:
+    """The patterns weighed for each mixture, and what they weigh.
+
+    Attributes:
+        patterns: those weighed; rows that repeat another have no weight.
+        log_joint: log p(x, s) of each, in nats, up to what the latents' divergence adds.
+        distances: of the observation from the mean under each.
+    """
+
+    patterns: Float[Tensor, "batch pattern stream"]
+    log_joint: Float[Tensor, "batch pattern"]
+    distances: Float[Tensor, "batch pattern"]
+
+    @cached_property
+    def log_evidence(self) -> Float[Tensor, " batch"]:
+        """log of the sum over the patterns, the free energy at its best q(s): sum, not maximum."""
+        return self.log_joint.logsumexp(1)
+
+    @cached_property
+    def probability(self) -> Float[Tensor, "batch pattern"]:
+        """q(s|x) of each pattern weighed; sums to one."""
+        return self.log_joint.softmax(1)
+
+    @cached_property
+    def presence(self) -> Float[Tensor, "batch stream"]:
+        """q(s_h = 1|x), the marginal of each stream."""
+        return torch.einsum("bp,bps->bs", self.probability, self.patterns)
+
+    @cached_property
+    def best(self) -> Float[Tensor, "batch stream"]:
+        """The likeliest pattern of each mixture."""
+        rows = torch.arange(len(self.patterns), device=self.patterns.device)
+        return self.patterns[rows, self.log_joint.argmax(1)]
+
+    @cached_property
+    def mean_distance(self) -> Float[Tensor, " batch"]:
+        """The expected distance of the observation from its mean, under q(s|x)."""
+        return (self.probability * self.distances).sum(1)
+
+
+def weigh_patterns(
+    mixtures: Float[Tensor, "batch value"],
+    sources: Float[Tensor, "batch stream value"],
+    patterns: Float[Tensor, "#batch pattern stream"],
+    observation: Observation,
+    log_ratio: Float[Tensor, "batch stream"] | None = None,
+) -> PatternPosterior:
+    """Weigh `patterns` for each mixture, given what each stream would look like.
+
+    The same patterns for all mixtures may be given once. With `log_ratio`, log p(z_h)/q(z_h|x) of
+    each stream, the latents are charged in the patterns that have their stream on ("gated"): the
+    sum over all patterns of exp(log_joint) is then an unbiased estimate of p(x) if the sources
+    come from one draw of q, and its log, on average, a lower bound on log p(x).
+
+    Source: arXiv 2510.15669, the exact posterior; the gate is ours.
+    """
+    patterns = patterns.expand(len(mixtures), -1, -1)
+    distances = _distances(mixtures, sources, patterns, observation.noise)
+    log_joint = log_density(
+        observation.noise, distances, mixtures.shape[1], observation.scale
+    ) + observation.log_prior(patterns)
+    if log_ratio is not None:
+        log_joint = log_joint + torch.einsum("bps,bs->bp", patterns, log_ratio)
+    return PatternPosterior(patterns, log_joint, distances)
+
+
+def without_repeats(posterior: PatternPosterior) -> PatternPosterior:
+    """The posterior with the weight of repeated patterns taken away."""
+    again = repeated(posterior.patterns)
+    return PatternPosterior(
+        posterior.patterns,
+        posterior.log_joint.masked_fill(again, -torch.inf),
+        posterior.distances,
+    )
+
+
+def choose_candidates(
+    proposal: Float[Tensor, "batch stream"], most: int
+) -> Float[Tensor, "batch stream"]:
+    """Ones at the `most` streams of each mixture that the proposal finds likeliest."""
+    if most >= proposal.shape[1]:
+        return torch.ones_like(proposal)
+    return torch.zeros_like(proposal).scatter_(1, proposal.topk(most, 1).indices, 1.0)
+
+
+def propose_patterns(
+    proposal: Float[Tensor, "batch stream"],
+    candidates: Float[Tensor, "batch stream"],
+    n_patterns: int,
+) -> Float[Tensor, "batch pattern stream"]:
+    """The `n_patterns` likeliest patterns under the proposal, with none but candidates on."""
+    never = torch.finfo(proposal.dtype).min / (4 * proposal.shape[1])
+    return likeliest_patterns(proposal.masked_fill(candidates == 0, never), n_patterns)
+
+
+def grow_patterns(
+    posterior: PatternPosterior, candidates: Float[Tensor, "batch stream"]
+) -> Float[Tensor, "batch pattern stream"]:
+    """The patterns weighed, and those one change of a candidate away from the best of them."""
+    near = one_change_away(posterior.best)
+    near = torch.where(candidates[:, :, None] > 0, near, posterior.best[:, None])
+    return torch.cat([posterior.patterns, near], 1)
+
+
+def proposal_cross_entropy(
+    proposal: Float[Tensor, "batch stream"], presence: Float[Tensor, "batch stream"]
+) -> Float[Tensor, " batch"]:
+    """How far the proposal is from the marginals of a posterior, in nats, no gradient to these."""
+    return functional.binary_cross_entropy_with_logits(
+        proposal, presence.detach(), reduction="none"
+    ).sum(1)
+
+
+def _distances(
+    mixtures: Tensor, sources: Tensor, patterns: Tensor, noise: NoiseKind
+) -> Float[Tensor, "batch pattern"]:
+    def some(mixtures: Tensor, sources: Tensor, patterns: Tensor) -> Tensor:
+        return distance(noise, mixtures[:, None], torch.matmul(patterns, sources))
+
+    parts = patterns.split(PATTERNS_AT_ONCE, 1)
+    if len(parts) == 1:
+        return some(mixtures, sources, patterns)
+    if torch.is_grad_enabled() and sources.requires_grad:
+        return torch.cat(
+            [checkpoint(some, mixtures, sources, part, use_reentrant=False) for part in parts], 1
+        )
+    return torch.cat([some(mixtures, sources, part) for part in parts], 1)
