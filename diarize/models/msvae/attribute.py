@@ -1,0 +1,128 @@
+"""Who is in a mixture: which streams a trained MS-VAE hears, how sure it is, what each is like."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from diarize.errors import BadCall
+from diarize.layers.patterns import patterns_of_size
+from diarize.models.msvae.model import MSVAE, Explanation
+from diarize.models.msvae.posterior import (
+    Observation,
+    PatternPosterior,
+    choose_candidates,
+    weigh_patterns,
+)
+
+MOST_PATTERNS = 4096  # of a given size, that are all weighed; of more, those of likely streams are
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """What is in mixtures.
+
+    Attributes:
+        pattern: which streams are on, in the likeliest pattern.
+        probability: of that pattern.
+        presence: probability of each stream to be on.
+        sources: what each stream looks like, were it on; only for those on is that of use.
+    """
+
+    pattern: Bool[Tensor, "batch stream"]
+    probability: Float[Tensor, " batch"]
+    presence: Float[Tensor, "batch stream"]
+    sources: Float[Tensor, "batch stream value"]
+
+
+@torch.no_grad()
+def attribute(
+    model: MSVAE,
+    mixtures: Float[Tensor, "batch value"],
+    count: int | None = None,
+    *,
+    n_samples: int = 0,
+    generator: torch.Generator | None = None,
+) -> Attribution:
+    """Which streams each mixture has, by the posterior of `model`, which is put into eval mode.
+
+    Args:
+        model: a trained one.
+        mixtures: what is seen.
+        count: how many streams are on, where that is known; then all patterns of that size are
+            taken to be equally likely beforehand. Otherwise the learned presence is the prior.
+        n_samples: draws of the latents, over which p(x, s) is averaged for each pattern; 0 takes
+            the latents at their mean, which is quicker.
+        generator: draws them.
+
+    Raises:
+        BadCall: a count that cannot be; samples without a generator.
+
+    Source: arXiv 2510.15669, the posterior with and without the number of sources given.
+    """
+    if n_samples and generator is None:
+        raise BadCall(f"{n_samples} samples want a generator to draw them")
+    model.eval()
+    patterns = None if count is None else _of_size(model, mixtures, count)
+    explained = model.explain(mixtures, patterns=patterns)
+    posterior, sources = explained.posterior, explained.sources
+    if count is not None or n_samples:
+        posterior = _weighed_anew(
+            model, mixtures, explained, count is not None, n_samples, generator
+        )
+    return Attribution(
+        posterior.best > 0, posterior.probability.amax(1), posterior.presence, sources
+    )
+
+
+def _of_size(model: MSVAE, mixtures: Tensor, count: int) -> Float[Tensor, "batch pattern stream"]:
+    """All patterns with `count` streams on; of likely streams alone where there are too many."""
+    n_streams = model.settings.n_streams
+    if not 0 <= count <= n_streams:
+        raise BadCall(f"{count} sources in a mixture; 0 to {n_streams} can be")
+    if math.comb(n_streams, count) <= MOST_PATTERNS:
+        return patterns_of_size(n_streams, count)[None].to(mixtures.device)
+    most = max(size for size in range(n_streams) if math.comb(size, count) <= MOST_PATTERNS)
+    candidates = choose_candidates(model.encoders(mixtures).proposal, max(most, count))
+    streams = candidates.nonzero()[:, 1].view(len(mixtures), -1)
+    chosen = patterns_of_size(streams.shape[1], count).to(mixtures.device)
+    everywhere = streams[:, None].expand(-1, len(chosen), -1)
+    patterns = candidates.new_zeros(len(mixtures), len(chosen), n_streams)
+    return patterns.scatter_(2, everywhere, chosen.expand(len(mixtures), -1, -1))
+
+
+def _weighed_anew(
+    model: MSVAE,
+    mixtures: Tensor,
+    explained: Explanation,
+    evenly: bool,
+    n_samples: int,
+    generator: torch.Generator | None,
+) -> PatternPosterior:
+    """The posterior over the same patterns with another prior, or averaged over draws."""
+    latents, before = explained.latents, explained.posterior
+    observation = model.observation
+    if evenly:
+        even = torch.full_like(model.presence, 0.5)
+        observation = Observation(observation.noise, observation.scale, even)
+    full = model.settings.divergence == "full"
+    if not n_samples:
+        ratio = None if full else -latents.divergence()
+        return weigh_patterns(mixtures, explained.sources, before.patterns, observation, ratio)
+    drawn = []
+    for _ in range(n_samples):
+        sample = latents.sample(generator)
+        ratio = None if full else latents.log_ratio(sample)
+        drawn.append(
+            weigh_patterns(
+                mixtures, model.decoders(sample), before.patterns, observation, ratio
+            )
+        )
+    log_joint = torch.stack([one.log_joint for one in drawn]).logsumexp(0) - math.log(n_samples)
+    log_joint = log_joint.masked_fill(before.log_joint.isneginf(), -torch.inf)
+    distances = torch.stack([one.distances for one in drawn]).mean(0)
+    return PatternPosterior(before.patterns, log_joint, distances)
