@@ -7,13 +7,21 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from diarize.corpora.batch import Batch, Supply
 from diarize.formats.activity import Activity
 
-__all__ = ["Activity", "Batch", "Losses", "Supply", "Trainable"]
+__all__ = [
+    "Activity",
+    "Attribution",
+    "Batch",
+    "Losses",
+    "MixtureModel",
+    "Supply",
+    "Trainable",
+]
 
 
 @dataclass(frozen=True)
@@ -51,4 +59,43 @@ class Trainable(Protocol):
 
     def end_epoch(self) -> Mapping[str, float]:
         """Make the updates that are made once an epoch; return what a journal should keep."""
+        ...
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """What is in mixtures of images, or of anything else that adds up.
+
+    Attributes:
+        sources: what each source looks like. Where `pattern` is known, one a stream, of which only
+            those that are on are of use; else one a source, in no order.
+        pattern: which streams are on, in the likeliest pattern; None from a model whose sources
+            are of no class.
+        probability: of that pattern.
+        presence: probability of each stream to be on.
+    """
+
+    sources: Float[Tensor, "batch source value"]
+    pattern: Bool[Tensor, "batch source"] | None = None
+    probability: Float[Tensor, " batch"] | None = None
+    presence: Float[Tensor, "batch source"] | None = None
+
+
+@runtime_checkable
+class MixtureModel(Protocol):
+    """A model that says what a mixture is made of."""
+
+    def attribute(
+        self,
+        mixtures: Float[Tensor, "batch value"],
+        count: int | None = None,
+        *,
+        n_samples: int = 0,
+        generator: torch.Generator | None = None,
+    ) -> Attribution:
+        """What is in each mixture; `count` is the number of its sources, where that is known.
+
+        With `n_samples` draws of the latents by `generator`, or with the latents at their mean.
+        Without a count, a model that must have one raises BadCall.
+        """
         ...

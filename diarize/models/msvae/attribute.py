@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from diarize.errors import BadCall
 from diarize.layers.patterns import patterns_of_size
-from diarize.models.msvae.model import MSVAE, Explanation
+from diarize.models.contract import Attribution
 from diarize.models.msvae.posterior import (
     Observation,
     PatternPosterior,
@@ -19,24 +19,10 @@ from diarize.models.msvae.posterior import (
     weigh_patterns,
 )
 
+if TYPE_CHECKING:
+    from diarize.models.msvae.model import MSVAE, Explanation
+
 MOST_PATTERNS = 4096  # of a given size, that are all weighed; of more, those of likely streams are
-
-
-@dataclass(frozen=True)
-class Attribution:
-    """What is in mixtures.
-
-    Attributes:
-        pattern: which streams are on, in the likeliest pattern.
-        probability: of that pattern.
-        presence: probability of each stream to be on.
-        sources: what each stream looks like, were it on; only for those on is that of use.
-    """
-
-    pattern: Bool[Tensor, "batch stream"]
-    probability: Float[Tensor, " batch"]
-    presence: Float[Tensor, "batch stream"]
-    sources: Float[Tensor, "batch stream value"]
 
 
 @torch.no_grad()
@@ -75,7 +61,7 @@ def attribute(
             model, mixtures, explained, count is not None, n_samples, generator
         )
     return Attribution(
-        posterior.best > 0, posterior.probability.amax(1), posterior.presence, sources
+        sources, posterior.best > 0, posterior.probability.amax(1), posterior.presence
     )
 
 

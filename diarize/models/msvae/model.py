@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from diarize.errors import BadCall
 from diarize.layers.noise import distance, log_density
 from diarize.layers.patterns import MOST_STREAMS, all_patterns
-from diarize.models.contract import Batch, Losses
+from diarize.models.contract import Attribution, Batch, Losses
+from diarize.models.msvae.attribute import attribute
 from diarize.models.msvae.config import MSVAESettings
 from diarize.models.msvae.objective import Bound, Statistics
 from diarize.models.msvae.posterior import (
@@ -159,6 +160,18 @@ class MSVAE(nn.Module):
         else:
             sources, posterior = self._truncated(mixtures, sample, latents.proposal, ratio, known)
         return Explanation(latents, sources, posterior, Bound(posterior.log_evidence, divergence))
+
+    def attribute(
+        self,
+        mixtures: Float[Tensor, "batch value"],
+        count: int | None = None,
+        *,
+        n_samples: int = 0,
+        generator: torch.Generator | None = None,
+    ) -> Attribution:
+        """Which streams each mixture has, and what they look like; see `attribute.attribute`."""
+        self._check(mixtures)
+        return attribute(self, mixtures, count, n_samples=n_samples, generator=generator)
 
     def _charge(
         self, latents: Latents, sample: Tensor, drawn: bool
