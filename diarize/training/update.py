@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import math
@@ -38,9 +39,10 @@ def step_seed(seed: int, phase: str, epoch: int, step: int) -> int:
 
 
 def moved(batch: Batch, device: torch.device) -> Batch:
-    """The batch on `device`."""
-    labels = None if batch.labels is None else batch.labels.to(device)
-    return Batch(batch.inputs.to(device), labels)
+    """The batch on `device`, with all that is known of it."""
+    tensors = {field.name: getattr(batch, field.name) for field in dataclasses.fields(batch)}
+    there = {name: one.to(device) for name, one in tensors.items() if one is not None}
+    return dataclasses.replace(batch, **there)
 
 
 def update(

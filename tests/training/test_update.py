@@ -1,5 +1,6 @@
 """One step, by hand; and signals that wait for it."""
 
+import dataclasses
 import signal
 import threading
 
@@ -75,10 +76,18 @@ def test_each_step_has_its_seed_and_the_same_one_again():
     assert step_seed(0, "experts", 0, 0) in seeds
 
 
-def test_a_batch_keeps_its_labels_or_has_none():
-    cpu = torch.device("cpu")
-    assert moved(Batch(torch.zeros(2, 1)), cpu).labels is None
-    assert moved(Batch(torch.zeros(2, 1), torch.tensor([3, 4])), cpu).labels.tolist() == [3, 4]
+def test_all_that_a_batch_has_moves_and_nothing_is_left_behind():
+    full = {
+        "inputs": torch.zeros(2, 1),
+        "labels": torch.tensor([3, 4]),
+        "patterns": torch.tensor([[1, 0, 0], [-1, -1, -1]]),
+    }
+    assert full.keys() == {field.name for field in dataclasses.fields(Batch)}
+    meta = moved(Batch(**full), torch.device("meta"))
+    assert {getattr(meta, name).device.type for name in full} == {"meta"}
+    same = moved(Batch(**full), torch.device("cpu"))
+    assert all(torch.equal(getattr(same, name), one) for name, one in full.items())
+    assert moved(Batch(torch.zeros(2, 1)), torch.device("cpu")).patterns is None
 
 
 @pytest.fixture
