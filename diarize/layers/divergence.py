@@ -20,7 +20,8 @@ def sample_normal(
 
     Source: Kingma and Welling, 2014 (arXiv 1312.6114), section 2.4.
     """
-    noise = torch.randn(mean.shape, generator=generator, dtype=mean.dtype)
+    device = mean.device if generator is None else generator.device
+    noise = torch.randn(mean.shape, generator=generator, dtype=mean.dtype, device=device)
     return mean + (0.5 * log_variance).exp() * noise.to(mean.device)
 
 
