@@ -71,11 +71,11 @@ def _of_size(model: MSVAE, mixtures: Tensor, count: int) -> Float[Tensor, "batch
     if not 0 <= count <= n_streams:
         raise BadCall(f"{count} sources in a mixture; 0 to {n_streams} can be")
     if math.comb(n_streams, count) <= MOST_PATTERNS:
-        return patterns_of_size(n_streams, count)[None].to(mixtures.device)
+        return patterns_of_size(n_streams, count)[None].to(mixtures)
     most = max(size for size in range(n_streams) if math.comb(size, count) <= MOST_PATTERNS)
     candidates = choose_candidates(model.encoders(mixtures).proposal, max(most, count))
     streams = candidates.nonzero()[:, 1].view(len(mixtures), -1)
-    chosen = patterns_of_size(streams.shape[1], count).to(mixtures.device)
+    chosen = patterns_of_size(streams.shape[1], count).to(mixtures)
     everywhere = streams[:, None].expand(-1, len(chosen), -1)
     patterns = candidates.new_zeros(len(mixtures), len(chosen), n_streams)
     return patterns.scatter_(2, everywhere, chosen.expand(len(mixtures), -1, -1))

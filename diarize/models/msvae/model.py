@@ -149,7 +149,7 @@ class MSVAE(nn.Module):
         sample = latents.mean if generator is None else latents.sample(generator)
         ratio, divergence = self._charge(latents, sample, drawn=generator is not None)
         if patterns is None and self.settings.posterior == "exact":
-            patterns = all_patterns(self.settings.n_streams)[None].to(mixtures.device)
+            patterns = all_patterns(self.settings.n_streams)[None].to(mixtures)
         if patterns is not None:
             if known is not None:
                 everyone = patterns.expand(len(mixtures), -1, -1)
@@ -220,7 +220,7 @@ class MSVAE(nn.Module):
         scale = torch.tensor(settings.expert_scale, device=labels.device)
         fit = log_density(settings.noise, distances, settings.n_values, scale)
         divergence = latents.divergence()[rows, labels]
-        guess = proposal_cross_entropy(latents.proposal, of_label.float())
+        guess = proposal_cross_entropy(latents.proposal, of_label.to(sources))
         cost = settings.expert_divergence * divergence - fit
         return Losses(
             (cost + settings.proposal_weight * guess).mean(),

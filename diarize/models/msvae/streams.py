@@ -77,10 +77,11 @@ class Encoders(nn.Module):
         """What the encoders say of each mixture."""
         with products_in(self.precision if self.training else "float32", mixtures):
             if self.trunk is not None:
-                outputs = self.heads(self.trunk(mixtures)).float()
+                outputs = self.heads(self.trunk(mixtures)).to(mixtures.dtype)
                 outputs = outputs.view(len(mixtures), self.n_streams, -1)
             else:
-                outputs = self.heads(mixtures[:, None].expand(-1, self.n_streams, -1)).float()
+                everyone = mixtures[:, None].expand(-1, self.n_streams, -1)
+                outputs = self.heads(everyone).to(mixtures.dtype)
         mean, log_variance = outputs[..., :-1].split(self.n_latents, -1)
         return Latents(mean, log_variance.clamp(*LOG_VARIANCE_RANGE), outputs[..., -1])
 
@@ -107,9 +108,9 @@ class Decoders(nn.Module):
         learning = torch.is_grad_enabled() and latents.requires_grad
         with products_in(self.precision if learning else "float32", latents):
             if wanted is None or (self.training and self.perceptrons.norms):
-                sources = torch.sigmoid(self.perceptrons(shapes).float())
+                sources = torch.sigmoid(self.perceptrons(shapes).to(latents.dtype))
             else:
-                rows = torch.sigmoid(self.perceptrons.some(shapes, wanted).float())
+                rows = torch.sigmoid(self.perceptrons.some(shapes, wanted).to(latents.dtype))
                 stream, datum = wanted.T.nonzero(as_tuple=True)
                 sources = rows.new_zeros(*latents.shape[:2], self.n_values)
                 sources = sources.index_put((datum, stream), rows)
