@@ -14,6 +14,7 @@ from diarize.layers.noise import distance, log_density
 from diarize.layers.patterns import MOST_STREAMS, all_patterns
 from diarize.models.contract import Attribution, Batch, Losses
 from diarize.models.msvae.attribute import attribute
+from diarize.models.msvae.checks import check_inputs, check_size, labels_of, patterns_of
 from diarize.models.msvae.config import MSVAESettings
 from diarize.models.msvae.objective import Bound, Statistics
 from diarize.models.msvae.posterior import (
@@ -110,7 +111,8 @@ class MSVAE(nn.Module):
         Raises:
             BadCall: values that do not fit or are not finite; labels missing or out of range.
         """
-        self._check(batch.inputs)
+        check_inputs(batch.inputs, self.settings.n_values)
+        check_size(self, len(batch))
         if self.phase == "experts":
             return self._expert_loss(batch, generator)
         return self._mixture_loss(batch, generator)
@@ -170,7 +172,7 @@ class MSVAE(nn.Module):
         generator: torch.Generator | None = None,
     ) -> Attribution:
         """Which streams each mixture has, and what they look like; see `attribute.attribute`."""
-        self._check(mixtures)
+        check_inputs(mixtures, self.settings.n_values)
         return attribute(self, mixtures, count, n_samples=n_samples, generator=generator)
 
     def _charge(
@@ -210,7 +212,7 @@ class MSVAE(nn.Module):
     def _expert_loss(self, batch: Batch, generator: torch.Generator) -> Losses:
         """Each example against its own stream, and the proposal against its label."""
         settings = self.settings
-        labels = self._labels(batch)
+        labels = labels_of(batch, settings.n_streams)
         latents = self.encoders(batch.inputs)
         sample = latents.sample(generator)
         of_label = nn.functional.one_hot(labels, settings.n_streams)
@@ -229,7 +231,7 @@ class MSVAE(nn.Module):
 
     def _mixture_loss(self, batch: Batch, generator: torch.Generator) -> Losses:
         settings = self.settings
-        known, is_known = self._known(batch)
+        known, is_known = patterns_of(batch, settings.n_streams)
         explained = self.explain(batch.inputs, generator=generator, known=known)
         posterior, bound = explained.posterior, explained.bound
         presence = posterior.presence
@@ -247,32 +249,6 @@ class MSVAE(nn.Module):
             (cost + settings.proposal_weight * guess).mean(),
             _means(**parts, proposal=guess),
         )
-
-    def _check(self, inputs: Tensor) -> None:
-        expected = self.settings.n_values
-        if inputs.ndim != 2 or inputs.shape[1] != expected:
-            raise BadCall(f"inputs of shape {tuple(inputs.shape)}; expected [batch, {expected}]")
-        if not bool(torch.isfinite(inputs).all()):
-            raise BadCall("inputs with values that are not finite; leave those data out")
-
-    def _labels(self, batch: Batch) -> Tensor:
-        if batch.labels is None:
-            raise BadCall("experts are trained on examples with labels; this batch has none")
-        least, most = int(batch.labels.min()), int(batch.labels.max())
-        if least < 0 or most >= self.settings.n_streams:
-            found = least if least < 0 else most
-            raise BadCall(f"label {found}; the streams are 0 to {self.settings.n_streams - 1}")
-        return batch.labels
-
-    def _known(self, batch: Batch) -> tuple[Tensor | None, Tensor]:
-        """The patterns that are known, if any are, and of which mixtures."""
-        n_batch, n_streams = len(batch.inputs), self.settings.n_streams
-        if batch.patterns is None:
-            return None, torch.zeros(n_batch, dtype=torch.bool, device=batch.inputs.device)
-        if batch.patterns.shape != (n_batch, n_streams):
-            found = tuple(batch.patterns.shape)
-            raise BadCall(f"patterns of shape {found}; expected {(n_batch, n_streams)}")
-        return batch.patterns.clamp(min=0).float(), (batch.patterns >= 0).all(1)
 
 
 def _means(**values: Tensor) -> dict[str, Tensor]:
