@@ -244,7 +244,8 @@ class MSVAE(nn.Module):
             presence = torch.where(is_known[:, None], known, presence)
             parts["surprise"] = (is_known * surprise).sum() / is_known.sum().clamp(min=1)
         guess = proposal_cross_entropy(explained.latents.proposal, presence)
-        self.statistics.add(posterior, ~is_known)
+        if self.training:
+            self.statistics.add(posterior, ~is_known)
         return Losses(
             (cost + settings.proposal_weight * guess).mean(),
             _means(**parts, proposal=guess),
