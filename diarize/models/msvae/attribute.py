@@ -34,7 +34,7 @@ def attribute(
     n_samples: int = 0,
     generator: torch.Generator | None = None,
 ) -> Attribution:
-    """Which streams each mixture has, by the posterior of `model`, which is put into eval mode.
+    """Which streams each mixture has, by the readout of `model`, which is put into eval mode.
 
     Args:
         model: a trained one.
@@ -60,6 +60,8 @@ def attribute(
         posterior = _weighed_anew(
             model, mixtures, explained, count is not None, n_samples, generator
         )
+    if model.settings.readout == "weighed":
+        posterior = model.readout(posterior, explained.latents.proposal)
     return Attribution(
         sources, posterior.best > 0, posterior.probability.amax(1), posterior.presence
     )

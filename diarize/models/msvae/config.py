@@ -39,8 +39,12 @@ class MSVAESettings:
         expert_scale: the b that experts are trained with, fixed.
         expert_divergence: weight of the KL divergence in experts; 1 is a true bound.
         proposal_weight: of the proposal's cross-entropy in the loss.
-        pattern_weight: where the pattern of a mixture is known, of -log q(pattern), besides the
-            bound with that pattern.
+        pattern_weight: where the pattern of a mixture is known, of -log q(pattern) in the readout,
+            besides the bound with that pattern.
+        readout: what says which streams are on in use: "model", the posterior of the model alone;
+            "weighed", this and the proposal, as far as either was to be trusted on mixtures of
+            known pattern.
+        temperature, trust: of the weighed readout, before they are learned.
         fresh_encoders: whether encoders begin anew with mixtures, as in the paper.
         training_precision: of the products in encoders and decoders while they are trained;
             "bfloat16" is two to three times as fast on processors that have it.
@@ -65,8 +69,11 @@ class MSVAESettings:
     learn_presence: bool = True
     expert_scale: float = 0.06
     expert_divergence: float = 1.0
-    proposal_weight: float = 10.0
-    pattern_weight: float = 1.0
+    proposal_weight: float = 50.0
+    pattern_weight: float = 50.0
+    readout: Literal["model", "weighed"] = "model"
+    temperature: float = 30.0
+    trust: float = 0.5
     fresh_encoders: bool = False
     training_precision: Literal["float32", "bfloat16"] = "float32"
 
@@ -75,7 +82,7 @@ class MSVAESettings:
         for field in counts:
             if getattr(self, field) < 1:
                 raise ValueError(f"{field} = {getattr(self, field)}; 1 or more would be right")
-        for field in ("scale", "expert_scale"):
+        for field in ("scale", "expert_scale", "temperature"):
             if getattr(self, field) <= 0:
                 raise ValueError(f"{field} = {getattr(self, field)}; more than 0 would be right")
         if not 0 < self.presence < 1:

@@ -20,6 +20,7 @@ from diarize.models.msvae.objective import Bound, Statistics
 from diarize.models.msvae.posterior import (
     Observation,
     PatternPosterior,
+    Readout,
     choose_candidates,
     grow_patterns,
     proposal_cross_entropy,
@@ -74,6 +75,7 @@ class MSVAE(nn.Module):
         self.phase = "mixtures"
         self.encoders = Encoders(settings)
         self.decoders = Decoders(settings)
+        self.readout = Readout(settings.temperature, settings.trust)
         self.statistics = Statistics(settings.n_streams)
         self.presence: Tensor
         self.scale: Tensor
@@ -91,6 +93,7 @@ class MSVAE(nn.Module):
             raise BadCall(f"no phase {phase!r}; there are {', '.join(self.phases)}")
         self.phase = phase
         self.decoders.requires_grad_(phase != "mixtures")
+        self.readout.requires_grad_(phase != "experts")
         if phase == "mixtures" and self.settings.fresh_encoders:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(ENCODER_SEED)
@@ -239,10 +242,15 @@ class MSVAE(nn.Module):
         parts = {"bound": value, "distance": posterior.mean_distance}
         cost = -value
         if known is not None:
-            surprise = posterior.log_evidence - posterior.log_joint[:, 0]
-            cost = cost + is_known * (1 + settings.pattern_weight) * surprise
+            n_known = is_known.sum().clamp(min=1)
+            others = posterior.log_evidence - posterior.log_joint[:, 0]
+            read = self.readout(posterior, explained.latents.proposal)
+            surprise = read.log_evidence - read.log_joint[:, 0]
+            cost = cost + is_known * (others + settings.pattern_weight * surprise)
             presence = torch.where(is_known[:, None], known, presence)
-            parts["surprise"] = (is_known * surprise).sum() / is_known.sum().clamp(min=1)
+            right = (read.log_joint.argmax(1) == 0) & is_known
+            parts["surprise"] = (is_known * surprise).sum() / n_known
+            parts["right"] = right.sum() / n_known
         guess = proposal_cross_entropy(explained.latents.proposal, presence)
         if self.training:
             self.statistics.add(posterior, ~is_known)

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
@@ -143,6 +143,31 @@ def grow_patterns(
     near = one_change_away(posterior.best)
     near = torch.where(candidates[:, :, None] > 0, near, posterior.best[:, None])
     return torch.cat([posterior.patterns, near], 1)
+
+
+class Readout(nn.Module):
+    """q(s|x) in proportion to p(x, s)^(1/temperature) r(s|x)^trust, r being the proposal.
+
+    The streams of a trained model are nearly right, not exactly; where hundreds of values are off
+    by a little, its posterior is surer than it should be. Temperature and trust are learned with
+    everything else on mixtures whose pattern is known, for these to be likeliest.
+    """
+
+    def __init__(self, temperature: float, trust: float) -> None:
+        super().__init__()
+        self.log_temperature = nn.Parameter(torch.tensor(temperature).log())
+        self.trust = nn.Parameter(torch.tensor(trust))
+
+    def forward(
+        self, posterior: PatternPosterior, proposal: Float[Tensor, "batch stream"]
+    ) -> PatternPosterior:
+        """The same patterns, weighed so."""
+        off = functional.logsigmoid(-proposal).sum(1, keepdim=True)
+        guess = torch.einsum("bps,bs->bp", posterior.patterns, proposal) + off
+        never = posterior.log_joint.isneginf()  # an infinity would make the gradient none
+        cooled = posterior.log_joint.masked_fill(never, 0) * (-self.log_temperature).exp()
+        log_joint = (cooled + self.trust * guess).masked_fill(never, -torch.inf)
+        return PatternPosterior(posterior.patterns, log_joint, posterior.distances)
 
 
 def proposal_cross_entropy(
