@@ -15,8 +15,8 @@ NoiseKind = Literal["laplace", "gaussian"]
 
 
 def distance(
-    kind: NoiseKind, observed: Float[Tensor, "*batch value"], mean: Float[Tensor, "*batch value"]
-) -> Float[Tensor, "*batch"]:
+    kind: NoiseKind, observed: Float[Tensor, "*#batch value"], mean: Float[Tensor, "*#batch value"]
+) -> Float[Tensor, "*#batch"]:
     """What the density depends on: the sum of absolute, or of squared, differences.
 
     >>> distance("laplace", torch.tensor([1.0, 2.0]), torch.tensor([0.0, 4.0])).item()
