@@ -18,6 +18,7 @@ from diarize.errors import BadCall, DiarizeError, fault
 
 VERBS = {
     "train": "train a model on a prepared corpus; go on if that was begun",
+    "pack": "make trained weights ready to ship: half precision, and a card",
     "infer": "say who spoke when, as RTTM, JSON or CSV",
     "score": "compare a result with a reference: DER and its parts, JER, count, correlation",
     "report": "draw results as one page to open in a browser",
