@@ -14,7 +14,7 @@ from diarize.training.shipped import describe, load_model, ship
 def trained(tmp_path):
     """A small model as a training leaves it."""
     torch.manual_seed(0)
-    settings = {"n_streams": 2, "n_values": 16, "n_latents": 3, "decoder_widths": [5]}
+    settings = {"n_streams": 2, "n_values": 16, "n_latents": 3, "decoder_widths": [60]}
     model = make_model("msvae", {**settings, "encoder_widths": [2, 4]}, "test")
     ship(tmp_path / "m.safetensors", model.state_dict(), {"model": describe(model), "seed": 3})
     return tmp_path / "m.safetensors"
