@@ -26,6 +26,7 @@ from diarize.models.msvae.posterior import (
     proposal_cross_entropy,
     propose_patterns,
     weigh_patterns,
+    without_first_again,
     without_repeats,
 )
 from diarize.models.msvae.streams import Decoders, Encoders, Latents
@@ -161,7 +162,7 @@ class MSVAE(nn.Module):
                 patterns = torch.cat([known[:, None], everyone], 1)
             sources = self.decoders(sample)
             posterior = weigh_patterns(mixtures, sources, patterns, self.observation, ratio)
-            posterior = posterior if known is None else without_repeats(posterior)
+            posterior = posterior if known is None else without_first_again(posterior)
         else:
             sources, posterior = self._truncated(mixtures, sample, latents.proposal, ratio, known)
         return Explanation(latents, sources, posterior, Bound(posterior.log_evidence, divergence))

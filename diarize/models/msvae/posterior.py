@@ -109,12 +109,14 @@ def weigh_patterns(
 
 def without_repeats(posterior: PatternPosterior) -> PatternPosterior:
     """The posterior with the weight of repeated patterns taken away."""
-    again = repeated(posterior.patterns)
-    return PatternPosterior(
-        posterior.patterns,
-        posterior.log_joint.masked_fill(again, -torch.inf),
-        posterior.distances,
-    )
+    return _without(posterior, repeated(posterior.patterns))
+
+
+def without_first_again(posterior: PatternPosterior) -> PatternPosterior:
+    """The posterior with the weight taken away of later patterns that repeat the first."""
+    again = (posterior.patterns == posterior.patterns[:, :1]).all(2)
+    again[:, 0] = False
+    return _without(posterior, again)
 
 
 def choose_candidates(
@@ -177,6 +179,11 @@ def proposal_cross_entropy(
     return functional.binary_cross_entropy_with_logits(
         proposal, presence.detach(), reduction="none"
     ).sum(1)
+
+
+def _without(posterior: PatternPosterior, rows: Tensor) -> PatternPosterior:
+    log_joint = posterior.log_joint.masked_fill(rows, -torch.inf)
+    return PatternPosterior(posterior.patterns, log_joint, posterior.distances)
 
 
 def _distances(
