@@ -28,6 +28,22 @@ def distance(
     return difference.abs().sum(-1) if kind == "laplace" else difference.square().sum(-1)
 
 
+def distances_between(
+    kind: NoiseKind,
+    some: Float[Tensor, "batch one value"],
+    others: Float[Tensor, "batch two value"],
+) -> Float[Tensor, "batch one two"]:
+    """The distance of each from each, without a tensor of all differences.
+
+    >>> distances_between("laplace", torch.ones(1, 1, 2), torch.zeros(1, 1, 2)).item()
+    2.0
+    """
+    if kind == "laplace":
+        return torch.cdist(some, others, p=1.0)
+    exactly = "donot_use_mm_for_euclid_dist"  # products would lose digits where both are near
+    return torch.cdist(some, others, p=2.0, compute_mode=exactly).square()
+
+
 def log_density(
     kind: NoiseKind, distances: Float[Tensor, "*batch"], n_values: int, scale: Float[Tensor, ""]
 ) -> Float[Tensor, "*batch"]:

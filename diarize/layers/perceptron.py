@@ -40,7 +40,9 @@ class StreamPerceptron(nn.Module):
             if normalised and not last:
                 self.norms.append(nn.BatchNorm1d(n_streams * n_out))
 
-    def forward(self, inputs: Float[Tensor, "batch stream in"]) -> Float[Tensor, "batch stream out"]:
+    def forward(
+        self, inputs: Float[Tensor, "batch stream in"]
+    ) -> Float[Tensor, "batch stream out"]:
         """What every stream gives for its own input."""
         values = inputs.transpose(0, 1)
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):

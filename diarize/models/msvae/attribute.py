@@ -106,9 +106,7 @@ def _weighed_anew(
         sample = latents.sample(generator)
         ratio = None if full else latents.log_ratio(sample)
         drawn.append(
-            weigh_patterns(
-                mixtures, model.decoders(sample), before.patterns, observation, ratio
-            )
+            weigh_patterns(mixtures, model.decoders(sample), before.patterns, observation, ratio)
         )
     log_joint = torch.stack([one.log_joint for one in drawn]).logsumexp(0) - math.log(n_samples)
     log_joint = log_joint.masked_fill(before.log_joint.isneginf(), -torch.inf)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from diarize.errors import BadCall
 from diarize.layers.noise import distance, log_density
-from diarize.layers.patterns import MOST_STREAMS, all_patterns
+from diarize.layers.patterns import MOST_STREAMS
 from diarize.models.contract import Attribution, Batch, Losses
 from diarize.models.msvae.attribute import attribute
 from diarize.models.msvae.checks import check_inputs, check_size, labels_of, patterns_of
@@ -23,8 +23,10 @@ from diarize.models.msvae.posterior import (
     Readout,
     choose_candidates,
     grow_patterns,
+    joined,
     proposal_cross_entropy,
     propose_patterns,
+    weigh_all_patterns,
     weigh_patterns,
     without_first_again,
     without_repeats,
@@ -154,17 +156,18 @@ class MSVAE(nn.Module):
         latents = self.encoders(mixtures)
         sample = latents.mean if generator is None else latents.sample(generator)
         ratio, divergence = self._charge(latents, sample, drawn=generator is not None)
-        if patterns is None and self.settings.posterior == "exact":
-            patterns = all_patterns(self.settings.n_streams)[None].to(mixtures)
-        if patterns is not None:
-            if known is not None:
-                everyone = patterns.expand(len(mixtures), -1, -1)
-                patterns = torch.cat([known[:, None], everyone], 1)
-            sources = self.decoders(sample)
-            posterior = weigh_patterns(mixtures, sources, patterns, self.observation, ratio)
-            posterior = posterior if known is None else without_first_again(posterior)
-        else:
+        if patterns is None and self.settings.posterior == "truncated":
             sources, posterior = self._truncated(mixtures, sample, latents.proposal, ratio, known)
+        else:
+            sources = self.decoders(sample)
+            given = (mixtures, sources)
+            if patterns is None:
+                posterior = weigh_all_patterns(*given, self.observation, ratio)
+            else:
+                posterior = weigh_patterns(*given, patterns, self.observation, ratio)
+            if known is not None:
+                first = weigh_patterns(*given, known[:, None], self.observation, ratio)
+                posterior = without_first_again(joined(first, posterior))
         return Explanation(latents, sources, posterior, Bound(posterior.log_evidence, divergence))
 
     def attribute(
@@ -206,11 +209,11 @@ class MSVAE(nn.Module):
             patterns = torch.cat([known[:, None], patterns], 1)
         everything = settings.most_candidates >= settings.n_streams
         sources = self.decoders(sample, None if everything else candidates > 0)
-        if settings.grow:
-            with torch.no_grad():
-                first = weigh_patterns(mixtures, sources, patterns, self.observation, ratio)
-                patterns = grow_patterns(without_repeats(first), candidates)
         posterior = weigh_patterns(mixtures, sources, patterns, self.observation, ratio)
+        if settings.grow:
+            near = grow_patterns(posterior.best, candidates)
+            more = weigh_patterns(mixtures, sources, near, self.observation, ratio)
+            posterior = joined(posterior, more)
         return sources, without_repeats(posterior)
 
     def _expert_loss(self, batch: Batch, generator: torch.Generator) -> Losses:

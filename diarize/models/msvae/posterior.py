@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from diarize.layers.noise import NoiseKind, distance, log_density
-from diarize.layers.patterns import likeliest_patterns, one_change_away, repeated
+from diarize.layers.noise import NoiseKind, distance, distances_between, log_density
+from diarize.layers.patterns import all_patterns, likeliest_patterns, repeated
 
 PATTERNS_AT_ONCE = 64  # more are weighed in parts, so that memory does not grow with 2^H
 
@@ -99,12 +99,54 @@ def weigh_patterns(
     """
     patterns = patterns.expand(len(mixtures), -1, -1)
     distances = _distances(mixtures, sources, patterns, observation.noise)
-    log_joint = log_density(
-        observation.noise, distances, mixtures.shape[1], observation.scale
-    ) + observation.log_prior(patterns)
+    return _weighed(patterns, distances, mixtures.shape[1], observation, log_ratio)
+
+
+def weigh_all_patterns(
+    mixtures: Float[Tensor, "batch value"],
+    sources: Float[Tensor, "batch stream value"],
+    observation: Observation,
+    log_ratio: Float[Tensor, "batch stream"] | None = None,
+) -> PatternPosterior:
+    """Weigh all 2^H patterns, in lexicographic order; as `weigh_patterns`, some ten times as quick.
+
+    What the first half of the streams leave of a mixture is compared with what the second half
+    add up to, so that no sum over all patterns is ever in memory.
+
+    Source: arXiv 2510.15669, the exact posterior; the two halves are ours.
+    """
+    half = sources.shape[1] // 2
+    left = mixtures[:, None]
+    if half:
+        left = left - torch.matmul(all_patterns(half).to(sources), sources[:, :half])
+    right = all_patterns(sources.shape[1] - half).to(sources)
+    right = torch.matmul(right, sources[:, half:])
+    distances = distances_between(observation.noise, left, right).flatten(1)
+    patterns = all_patterns(sources.shape[1]).to(sources).expand(len(mixtures), -1, -1)
+    return _weighed(patterns, distances, mixtures.shape[1], observation, log_ratio)
+
+
+def _weighed(
+    patterns: Tensor,
+    distances: Tensor,
+    n_values: int,
+    observation: Observation,
+    log_ratio: Tensor | None,
+) -> PatternPosterior:
+    log_joint = log_density(observation.noise, distances, n_values, observation.scale)
+    log_joint = log_joint + observation.log_prior(patterns)
     if log_ratio is not None:
         log_joint = log_joint + torch.einsum("bps,bs->bp", patterns, log_ratio)
     return PatternPosterior(patterns, log_joint, distances)
+
+
+def joined(first: PatternPosterior, more: PatternPosterior) -> PatternPosterior:
+    """The posterior over the patterns of both."""
+    return PatternPosterior(
+        torch.cat([first.patterns, more.patterns], 1),
+        torch.cat([first.log_joint, more.log_joint], 1),
+        torch.cat([first.distances, more.distances], 1),
+    )
 
 
 def without_repeats(posterior: PatternPosterior) -> PatternPosterior:
@@ -139,12 +181,15 @@ def propose_patterns(
 
 
 def grow_patterns(
-    posterior: PatternPosterior, candidates: Float[Tensor, "batch stream"]
-) -> Float[Tensor, "batch pattern stream"]:
-    """The patterns weighed, and those one change of a candidate away from the best of them."""
-    near = one_change_away(posterior.best)
-    near = torch.where(candidates[:, :, None] > 0, near, posterior.best[:, None])
-    return torch.cat([posterior.patterns, near], 1)
+    best: Float[Tensor, "batch stream"], candidates: Float[Tensor, "batch stream"]
+) -> Float[Tensor, "batch near stream"]:
+    """The patterns that are one change of a candidate away from the `best` of each mixture.
+
+    Mixtures with fewer candidates than others have their best pattern itself in place of more.
+    """
+    index = candidates.topk(int(candidates.sum(1).max()), 1).indices
+    changes = nn.functional.one_hot(index, best.shape[1]).to(best)
+    return (best[:, None] - changes * candidates.gather(1, index)[:, :, None]).abs()
 
 
 class Readout(nn.Module):
