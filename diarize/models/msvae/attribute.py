@@ -50,6 +50,8 @@ def attribute(
 
     Source: arXiv 2510.15669, the posterior with and without the number of sources given.
     """
+    if n_samples < 0:
+        raise BadCall(f"{n_samples} samples; 0 or more would be right")
     if n_samples and generator is None:
         raise BadCall(f"{n_samples} samples want a generator to draw them")
     model.eval()
