@@ -83,6 +83,7 @@ class StreamPerceptron(nn.Module):
         width = values.shape[-1]
         own = slice(stream * width, (stream + 1) * width)
         mean, variance = norm.running_mean, norm.running_var
-        assert mean is not None and variance is not None
+        assert mean is not None
+        assert variance is not None
         scale = norm.weight[own] * (variance[own] + norm.eps).rsqrt()
         return (values - mean[own]) * scale + norm.bias[own]

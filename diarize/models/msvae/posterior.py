@@ -1,4 +1,4 @@
-"""Which streams are on: the posterior over patterns, by listing all of them or the likeliest few."""
+"""Which streams are on: the posterior over patterns, all of them or the likeliest few."""
 
 from __future__ import annotations
 
