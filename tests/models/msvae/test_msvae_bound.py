@@ -1,7 +1,7 @@
 """The bound of an MS-VAE against loops over patterns, integrals over latents, and differences."""
 
 import math
-from itertools import product
+from itertools import pairwise, product
 
 import pytest
 import torch
@@ -119,7 +119,7 @@ def test_more_patterns_never_loosen_the_bound():
         .bound.value
         for n in (1, 2, 4, 8, 16, 32)
     ]
-    for fewer, more in zip(bounds, bounds[1:], strict=False):
+    for fewer, more in pairwise(bounds):
         assert bool((more >= fewer - 1e-9).all())
 
 

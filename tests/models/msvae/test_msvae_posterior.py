@@ -9,7 +9,6 @@ from tiny_msvae import chance, log_joint_by_hand, made, mixtures
 
 from diarize.models.msvae.posterior import (
     Observation,
-    PatternPosterior,
     Readout,
     choose_candidates,
     grow_patterns,
@@ -149,12 +148,12 @@ def test_proposed_patterns_are_the_likeliest_of_candidates(sign):
     assert torch.equal(patterns[:, 0], best)
 
 
-def test_growing_adds_what_is_one_change_of_a_candidate_away_from_the_best():
-    patterns = torch.tensor([[[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]])
-    posterior = PatternPosterior(patterns, torch.tensor([[-5.0, -1.0]]), torch.zeros(1, 2))
-    grown = grow_patterns(posterior, torch.tensor([[1.0, 1.0, 0.0]]))
-    assert grown.tolist()[0][:2] == patterns.tolist()[0]
-    assert grown.tolist()[0][2:] == [[0.0, 0.0, 0.0], [1.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
+def test_growing_gives_what_is_one_change_of_a_candidate_away_from_the_best():
+    best = torch.tensor([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
+    candidates = torch.tensor([[1.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
+    grown = [sorted(near) for near in grow_patterns(best, candidates).tolist()]
+    assert grown[0] == [[0.0, 0.0, 0.0], [1.0, 1.0, 0.0]]
+    assert grown[1] == [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]
 
 
 def test_the_proposal_s_cost_is_least_at_the_marginals():
@@ -210,6 +209,6 @@ def test_what_a_truncated_posterior_leaves_out_is_the_unlikely(most_candidates):
     object.__setattr__(latents, "proposal", presence.logit())
     truncated.encoders.forward = lambda mixtures: latents
     part = truncated.explain(x).posterior
-    assert part.patterns.shape[1] == 4 + 5
-    assert bool((part.best == whole.best).all(1).float().mean() > 0.6)
+    assert part.patterns.shape[1] <= 4 + 5
+    assert float((part.best == whole.best).all(1).double().mean()) > 0.6
     assert bool((part.log_evidence <= whole.log_evidence + 1e-9).all())

@@ -1,6 +1,7 @@
 """The updates of pi and b at the end of an epoch: what is likeliest, and who counts."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -78,7 +79,7 @@ def test_updates_with_the_sources_held_fixed_never_lower_the_evidence(noise):
         statistics.add(posterior, torch.ones(40, dtype=torch.bool))
         presence = statistics.likeliest_presence().double()
         scale = torch.tensor(statistics.likeliest_scale(noise, 5)).double()
-    assert all(after > before - 1e-4 for before, after in zip(evidence, evidence[1:], strict=False))
+    assert all(after > before - 1e-4 for before, after in pairwise(evidence))
     assert evidence[-1] > evidence[0] + 100
     assert float(scale) == pytest.approx(0.1 if noise == "gaussian" else 0.08, abs=0.02)
 
@@ -89,7 +90,8 @@ def test_an_epoch_sets_pi_and_b_from_all_its_batches():
     batches = [mixtures(model, 6, seed=1), mixtures(model, 3, seed=2)]
     presences, distances = [], []
     for number, x in enumerate(batches):
-        posterior = model.explain(x, generator=chance(number)).posterior
+        with torch.no_grad():
+            posterior = model.explain(x, generator=chance(number)).posterior
         presences.append(posterior.presence)
         distances.append(posterior.mean_distance)
         model.loss(Batch(x), chance(number))
@@ -126,7 +128,8 @@ def test_mixtures_whose_pattern_is_known_do_not_count():
     for model in (counted, alone):
         model.begin("mixtures")
     counted.loss(Batch(x, patterns=patterns), chance())
-    counted_q = counted.explain(x, generator=chance()).posterior.presence[2:]
+    with torch.no_grad():
+        counted_q = counted.explain(x, generator=chance()).posterior.presence[2:]
     counted.end_epoch()
     torch.testing.assert_close(counted.presence, counted_q.mean(0), rtol=1e-6, atol=0)
     alone.loss(Batch(x[:2], patterns=patterns[:2]), chance())
