@@ -81,11 +81,22 @@ def restore_optimizer(
     Raises:
         BadFile: it is of other parameters.
     """
-    numbers = {name: number for number, name in enumerate(trained_parameters(module))}
+    parameters = trained_parameters(module)
+    numbers = {name: number for number, name in enumerate(parameters)}
     state: dict[int, dict[str, Tensor]] = {}
     for place, value in tensors.items():
         name, _, key = place.rpartition("/")
         if name not in numbers:
             raise BadFile(f"{path}: has the optimizer's state of {name}, which is not trained now")
-        state.setdefault(numbers[name], {})[key] = value.clone()
+        state.setdefault(numbers[name], {})[key] = _laid_out_as(parameters[name], value)
     optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
+
+
+def _laid_out_as(parameter: Tensor, value: Tensor) -> Tensor:
+    """A copy of `value` with its numbers in memory in the order of those of `parameter`.
+
+    Fused steps go through both side by side and do not look: weights of convolutions may have
+    their channels last, and what is read from a file never has.
+    """
+    like = parameter if value.shape == parameter.shape else value
+    return torch.empty_like(like, dtype=value.dtype, device=value.device).copy_(value)
