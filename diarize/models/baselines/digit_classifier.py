@@ -86,6 +86,7 @@ class DigitClassifier(nn.Module):
         """Set modes for the only phase, "experts": labelled images of one digit each."""
         if phase not in self.phases:
             raise BadCall(f"no phase {phase!r}; there is 'experts'")
+        self.requires_grad_(True)
         self.train()
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Losses:

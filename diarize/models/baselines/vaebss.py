@@ -98,6 +98,7 @@ class VAEBSS(nn.Module):
         """Set modes for the only phase, "mixtures"."""
         if phase not in self.phases:
             raise BadCall(f"no phase {phase!r}; there is 'mixtures'")
+        self.requires_grad_(True)
         self.train()
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Losses:

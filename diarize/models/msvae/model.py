@@ -95,6 +95,7 @@ class MSVAE(nn.Module):
         if phase not in self.phases:
             raise BadCall(f"no phase {phase!r}; there are {', '.join(self.phases)}")
         self.phase = phase
+        self.requires_grad_(True)
         self.decoders.requires_grad_(phase != "mixtures")
         self.readout.requires_grad_(phase != "experts")
         if phase == "mixtures" and self.settings.fresh_encoders:
