@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from diarize.scoring.bootstrap import Interval
+from diarize.scoring.grid import Grid
 from diarize.scoring.images import ImageScores
 from diarize.scoring.patterns import PatternScores, Share
-
-if TYPE_CHECKING:
-    from diarize.scoring.table import Grid  # at run time it would load pyannote.metrics
 
 CLASS_HEADER = ("class", "true", "found", "precision", "recall", "F1")
 SUMMARY_HEADER = ("set", "n", "exact", "95 %", "count", "macro F1", "micro F1")
@@ -58,8 +56,6 @@ def image_values(scores: ImageScores) -> dict[str, Any]:
 
 def summary_grid(scores: Mapping[str, PatternScores]) -> Grid:
     """Return a row for each set of mixtures: shares in percent, F1 as a fraction."""
-    from diarize.scoring.table import Grid
-
     rows = [
         (
             name,
@@ -77,8 +73,6 @@ def summary_grid(scores: Mapping[str, PatternScores]) -> Grid:
 
 def class_grid(scores: PatternScores) -> Grid:
     """Return a row for each class: numbers of mixtures, then fractions."""
-    from diarize.scoring.table import Grid
-
     rows = [
         (
             one.name,
@@ -93,8 +87,6 @@ def class_grid(scores: PatternScores) -> Grid:
 
 def count_grid(scores: PatternScores) -> Grid:
     """Return how many mixtures have so many streams on: truly down, found across."""
-    from diarize.scoring.table import Grid
-
     header = ("true \\ found", *map(str, range(len(scores.count_confusion[0]))))
     rows = [(str(true), *map(str, row)) for true, row in enumerate(scores.count_confusion)]
     return Grid("how many are on", header, tuple(rows))
@@ -102,8 +94,6 @@ def count_grid(scores: PatternScores) -> Grid:
 
 def image_grid(scores: Mapping[str, ImageScores]) -> Grid:
     """Return a row for each set of separated images."""
-    from diarize.scoring.table import Grid
-
     rows = [
         (
             name,
@@ -118,19 +108,6 @@ def image_grid(scores: Mapping[str, ImageScores]) -> Grid:
         for name, one in scores.items()
     ]
     return Grid("separated images", IMAGE_HEADER, tuple(rows))
-
-
-def markdown(grid: Grid) -> str:
-    """Return the table's lines in Markdown, padded so that they align as plain text too."""
-    lines = [tuple(cell.replace("|", "\\|") for cell in line) for line in (grid.header, *grid.rows)]
-    widths = [max(3, *map(len, column)) for column in zip(*lines, strict=True)]
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-    padded = [
-        [cell.rjust(width) if index else cell.ljust(width) for index, (cell, width) in pairs]
-        for pairs in (enumerate(zip(line, widths, strict=True)) for line in lines)
-    ]
-    padded.insert(1, rule)
-    return "".join(f"| {' | '.join(line)} |\n" for line in padded)
 
 
 def _percents(interval: Interval | None) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from diarize.formats.text import one_word
 from diarize.scoring.bootstrap import N_RESAMPLES
 from diarize.scoring.correlation import DEFINITION
+from diarize.scoring.grid import Grid, aligned
 from diarize.scoring.result import CONVENTIONS, Rates, RecordingScore, Score
 from diarize.scoring.speech import exact_share, mean_count_error
 
@@ -32,15 +33,6 @@ class Facts:
     hypothesis: str
     extent: str
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A table still without lines: a title, a header, and rows of as many cells."""
-
-    title: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
 
 
 def grids(score: Score) -> tuple[Grid, ...]:
@@ -99,11 +91,7 @@ def table_text(score: Score, facts: Facts) -> str:
     """Return the whole as plain aligned text."""
     parts = []
     for grid in grids(score):
-        lines = [grid.header, *grid.rows]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        parts.append(grid.title)
-        parts += ["  ".join(_aligned(line, widths)).rstrip() for line in lines]
-        parts.append("")
+        parts += [grid.title, *aligned(grid), ""]
     for line in foot(score, facts):
         parts += textwrap.wrap(line, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
     return "\n".join(parts) + "\n"
@@ -172,12 +160,6 @@ def _described(name: str) -> str:
     overlap = "overlap not scored" if convention.skip_overlap else "overlap scored"
     collar = f"collar +-{convention.collar_s / 2:g} s" if convention.collar_s else "no collar"
     return f"{name} ({collar}, {overlap})"
-
-
-def _aligned(line: tuple[str, ...], widths: list[int]) -> list[str]:
-    first = line[0].ljust(widths[0])
-    rest = [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
-    return [first, *rest]
 
 
 def _decimal(value: float) -> str:

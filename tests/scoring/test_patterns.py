@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from diarize.errors import BadCall
+from diarize.scoring.grid import markdown
 from diarize.scoring.image_tables import (
     class_grid,
     count_grid,
     image_grid,
     image_values,
-    markdown,
     pattern_values,
     share_values,
     summary_grid,
