@@ -16,6 +16,7 @@ from diarize.formats.activity import Activity
 __all__ = [
     "Activity",
     "Attribution",
+    "Autoencoder",
     "Batch",
     "Losses",
     "MixtureModel",
@@ -98,4 +99,24 @@ class MixtureModel(Protocol):
         With `n_samples` draws of the latents by `generator`, or with the latents at their mean.
         Without a count, a model that must have one raises BadCall.
         """
+        ...
+
+
+@runtime_checkable
+class Autoencoder(Protocol):
+    """A mixture model that can be asked what it does between mixture and sources.
+
+    Not all can: who wants its latents, or to time it, asks with `isinstance` first.
+    """
+
+    def encode(
+        self, mixtures: Float[Tensor, "batch value"]
+    ) -> tuple[Float[Tensor, "batch source latent"], Float[Tensor, "batch source latent"]]:
+        """The means and log variances of the latents of each source."""
+        ...
+
+    def decode(
+        self, latents: Float[Tensor, "batch source latent"]
+    ) -> Float[Tensor, "batch source value"]:
+        """What each source looks like."""
         ...

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from diarize.errors import BadCall
-from diarize.models.contract import Batch, Losses
+from diarize.models.contract import Attribution, Batch, Losses
 
 LOG_VARIANCE_RANGE = (-12.0, 6.0)  # beyond it a wild step would overflow
 SCALE_FLOOR = 1e-4
@@ -173,6 +173,29 @@ class VAEBSS(nn.Module):
             return sources
         shares = sources / sources.sum(dim=1, keepdim=True).clamp(min=_FAINTEST)
         return shares * mixtures[:, None]
+
+    def attribute(
+        self,
+        mixtures: Float[Tensor, "batch pixel"],
+        count: int | None = None,
+        *,
+        n_samples: int = 0,
+        generator: torch.Generator | None = None,
+    ) -> Attribution:
+        """Return the decoded sources of each mixture, in no order; a mask may be laid over later.
+
+        There are no classes and so no patterns: latents are taken at their means, and drawing them
+        (`n_samples`) would change nothing.
+
+        Raises:
+            BadCall: another `count` than the one it was made for, or none; mixtures of another
+                size, or values that are no numbers.
+        """
+        n_sources = self.settings.n_sources
+        if count != n_sources:
+            told = "an unknown number of" if count is None else count
+            raise BadCall(f"mixtures of {told} sources; this model is of {n_sources} sources")
+        return Attribution(self.separate(mixtures))
 
     def _beta(self) -> float:
         settings = self.settings

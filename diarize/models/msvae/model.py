@@ -171,6 +171,21 @@ class MSVAE(nn.Module):
                 posterior = without_first_again(joined(first, posterior))
         return Explanation(latents, sources, posterior, Bound(posterior.log_evidence, divergence))
 
+    def encode(
+        self, mixtures: Float[Tensor, "batch value"]
+    ) -> tuple[Float[Tensor, "batch stream latent"], Float[Tensor, "batch stream latent"]]:
+        """The means and log variances of every stream's latents."""
+        check_inputs(mixtures, self.settings.n_values)
+        latents = self.encoders(mixtures)
+        return latents.mean, latents.log_variance
+
+    def decode(
+        self, latents: Float[Tensor, "batch stream latent"]
+    ) -> Float[Tensor, "batch stream value"]:
+        """What every stream looks like, whether it is on or not."""
+        sources: Tensor = self.decoders(latents)
+        return sources
+
     def attribute(
         self,
         mixtures: Float[Tensor, "batch value"],

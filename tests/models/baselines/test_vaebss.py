@@ -8,7 +8,7 @@ import torch
 from diarize.config import build
 from diarize.errors import BadCall, BadFile
 from diarize.models.baselines.vaebss import VAEBSS, VAEBSSSettings
-from diarize.models.contract import Batch, Trainable
+from diarize.models.contract import Autoencoder, Batch, MixtureModel, Trainable
 
 SMALL = VAEBSSSettings(n_pixels=12, n_sources=3, n_latent=2, widths=(8, 5), beta_epochs=4)
 
@@ -219,3 +219,20 @@ def test_settings_that_cannot_be_meant_are_refused(settings):
     (name,) = settings
     with pytest.raises(BadFile, match=f"conf: {name} = .*expected"):
         build(VAEBSSSettings, settings, "conf")
+
+
+def test_attribution_is_the_separation_without_classes(mixtures):
+    model = made()
+    assert isinstance(model, MixtureModel)
+    assert isinstance(model, Autoencoder)
+    found = model.attribute(mixtures, 3)
+    assert torch.equal(found.sources, model.separate(mixtures))
+    assert (found.pattern, found.probability, found.presence) == (None, None, None)
+    drawn = model.attribute(mixtures, 3, n_samples=2, generator=chance())
+    assert torch.equal(drawn.sources, found.sources)
+
+
+@pytest.mark.parametrize(("count", "told"), [(None, "an unknown number of"), (2, "2")])
+def test_it_must_be_told_the_number_of_sources_it_was_made_for(mixtures, count, told):
+    with pytest.raises(BadCall, match=f"mixtures of {told} sources; this model is of 3 sources"):
+        made().attribute(mixtures, count)
