@@ -1,0 +1,257 @@
+"""What every model of MODELS keeps to, whatever it is: a tiny one of each goes through it all.
+
+A new model needs one entry in `TINY`: tables that together use every setting it has.
+"""
+
+import dataclasses
+import math
+from itertools import product
+
+import pytest
+import torch
+
+from diarize.config import build
+from diarize.models import MODELS
+from diarize.models.contract import Batch, Losses, Trainable
+from diarize.training.shipped import describe, load_model, new_model, ship
+
+N_VALUES, N_DATA = 16, 6
+MSVAE = {"n_streams": 3, "n_values": N_VALUES, "n_latents": 2, "decoder_widths": [8]}
+SHARED = {**MSVAE, "encoder_widths": [3, 4, 8], "n_patterns": 4, "most_candidates": 2}
+SEPARATE = {**MSVAE, "encoder": "separate", "encoder_widths": [8]}
+TINY = {
+    "msvae": [
+        SHARED,
+        {**SHARED, "gain_spread": 0.2, "noise": "gaussian", "readout": "weighed"},
+        {**SHARED, "training_precision": "bfloat16", "grow": False},
+        {**SEPARATE, "posterior": "exact", "divergence": "full", "fresh_encoders": True},
+        {**SEPARATE, "posterior": "truncated", "normalised": True, "n_patterns": 4},
+    ],
+    "vaebss": [{"n_pixels": N_VALUES, "n_sources": 2, "n_latent": 2, "widths": [8, 6]}],
+    "digit_classifier": [
+        {"side": 4, "n_classes": 3, "channels": [4, 4], "kernel": 3, "n_hidden": 8}
+    ],
+}
+EACH = [(name, number) for name, tables in TINY.items() for number in range(len(tables))]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def optimizers_loaded():
+    """What torch loads with its first optimizer takes a second or more, which no test should."""
+    torch.optim.Adam([torch.nn.Parameter(torch.ones(1))])
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def chance(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def made(name, number, seed=0):
+    return new_model(name, TINY[name][number], "the table of this test", seed)
+
+
+def batch_of(phase, n_data=N_DATA, seed=1):
+    """What a phase may be trained on: bars of light, alone and labelled, or superposed."""
+    generator = chance(seed)
+    bars = torch.eye(4)[:3].repeat_interleave(N_VALUES // 4, 1)
+    noise = 0.05 * torch.rand(n_data, N_VALUES, generator=generator)
+    if phase == "experts":
+        labels = torch.arange(n_data) % 3
+        return Batch(bars[labels] + noise, labels)
+    on = torch.arange(n_data)[:, None] + 1 >> torch.arange(3) & 1
+    patterns = torch.where(torch.arange(n_data)[:, None] % 2 == 0, on, -1)
+    return Batch(on.float() @ bars + noise, patterns=patterns)
+
+
+def answer(model, inputs):
+    """All that a model says of inputs in use, a row for each."""
+    with torch.no_grad():
+        if not hasattr(model, "attribute"):
+            return model.classify(inputs)
+        found = model.attribute(inputs, getattr(model.settings, "n_sources", None))
+        parts = [getattr(found, field.name) for field in dataclasses.fields(found)]
+        return torch.cat(
+            [one.flatten(1) if one.ndim > 1 else one[:, None] for one in parts if one is not None],
+            1,
+        )
+
+
+def trained(model, phase, n_steps=15, rate=0.01):
+    """Losses of a few steps on one and the same batch and chance."""
+    model.begin(phase)
+    parameters = [one for one in model.parameters() if one.requires_grad]
+    optimizer, batch, losses = torch.optim.Adam(parameters, lr=rate), batch_of(phase), []
+    for _ in range(n_steps):
+        optimizer.zero_grad()
+        total = model.loss(batch, chance(2)).total
+        total.backward()
+        optimizer.step()
+        losses.append(total.item())
+    return losses
+
+
+def test_every_model_is_tried_here():
+    assert TINY.keys() == MODELS.keys()
+
+
+@pytest.mark.parametrize(("name", "number"), EACH)
+def test_it_can_be_trained_without_knowing_what_it_is(name, number):
+    model = made(name, number)
+    assert isinstance(model, torch.nn.Module)
+    assert isinstance(model, Trainable)
+    assert describe(model)["name"] == name
+    for phase in model.phases:
+        model.begin(phase)
+        losses = model.loss(batch_of(phase), chance())
+        assert isinstance(losses, Losses)
+        assert losses.total.shape == ()
+        assert losses.total.requires_grad
+        assert not any(part.requires_grad for part in losses.parts.values())
+        told = model.end_epoch()
+        assert all(math.isfinite(value) for value in told.values())
+        assert all(type(value) is float for value in told.values())
+
+
+@pytest.mark.parametrize(("name", "number"), EACH)
+def test_the_loss_falls_on_one_batch_in_each_phase(name, number):
+    model = made(name, number)
+    for phase in model.phases:
+        losses = trained(model, phase)
+        assert all(math.isfinite(one) for one in losses)
+        assert losses[-1] < losses[0] - 0.01
+
+
+@pytest.mark.parametrize(("name", "number"), EACH)
+def test_every_parameter_to_be_trained_has_a_finite_gradient_and_no_other_has(name, number):
+    model = made(name, number)
+    for phase in model.phases:
+        model.zero_grad(set_to_none=True)
+        model.begin(phase)
+        model.loss(batch_of(phase), chance()).total.backward()
+        for parameter_name, one in model.named_parameters():
+            assert (one.grad is not None) == one.requires_grad, (phase, parameter_name)
+            if one.grad is not None:
+                assert bool(one.grad.isfinite().all()), (phase, parameter_name)
+
+
+@pytest.mark.parametrize(("name", "number"), EACH)
+def test_a_row_of_a_batch_equals_the_row_alone(name, number):
+    model = made(name, number)
+    trained(model, model.phases[0], n_steps=3)
+    model.eval()
+    inputs = batch_of("mixtures").inputs
+    together = answer(model, inputs)
+    for row in range(N_DATA):
+        alone = answer(model, inputs[row : row + 1])
+        torch.testing.assert_close(alone[0], together[row], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "number"), EACH)
+def test_batches_of_other_sizes_are_taken(name, number):
+    model = made(name, number)
+    for phase, n_data in product(model.phases, (2, 5)):
+        model.begin(phase)
+        assert bool(model.loss(batch_of(phase, n_data), chance()).total.isfinite())
+        assert len(answer(model, batch_of(phase, n_data).inputs)) == n_data
+
+
+@pytest.mark.parametrize(("name", "number"), EACH)
+def test_the_same_seed_gives_the_same(name, number):
+    runs = []
+    for seed in (0, 0, 1):
+        model = made(name, number, seed)
+        losses = [one for phase in model.phases for one in trained(model, phase, 3)]
+        runs.append((losses, model.state_dict()))
+    assert runs[0][0] == runs[1][0]
+    assert all(torch.equal(one, runs[1][1][key]) for key, one in runs[0][1].items())
+    assert runs[0][0] != runs[2][0]
+
+
+@pytest.mark.parametrize(("name", "number"), EACH)
+def test_torch_s_own_chance_is_left_as_it_is(name, number):
+    model = made(name, number)
+    before = torch.get_rng_state()
+    for phase in model.phases:
+        model.begin(phase)
+        model.loss(batch_of(phase), chance()).total.backward()
+        model.end_epoch()
+    answer(model, batch_of("mixtures").inputs)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(("name", "number"), EACH)
+def test_saved_and_loaded_it_says_the_same(tmp_path, name, number):
+    model = made(name, number)
+    for phase in model.phases:
+        trained(model, phase, n_steps=2)
+        model.end_epoch()
+    inputs = batch_of("mixtures").inputs
+    ship(tmp_path / "model.safetensors", model.state_dict(), {"model": describe(model)})
+    loaded = load_model(tmp_path / "model.safetensors")
+    assert loaded.settings == model.settings
+    assert torch.equal(answer(loaded, inputs), answer(model.eval(), inputs))
+    for phase in model.phases:  # and can be trained further
+        wanted = []
+        for one in (model, loaded):
+            one.begin(phase)
+            wanted.append([name for name, p in one.named_parameters() if p.requires_grad])
+        assert wanted[0] == wanted[1] != []
+
+
+@pytest.mark.parametrize(("name", "number"), EACH)
+def test_what_was_begun_again_goes_on_from_its_state(name, number):
+    """All that changes in training is in the `state_dict`, sums of the epoch included."""
+    first, second = made(name, number), made(name, number, seed=9)
+    for phase in first.phases:
+        trained(first, phase, n_steps=2)
+        second.begin(phase)
+        second.load_state_dict(first.state_dict())
+        assert first.end_epoch() == second.end_epoch()
+        again = [one.loss(batch_of(phase), chance(3)).total.item() for one in (first, second)]
+        assert again[0] == again[1]
+
+
+def watched(settings):
+    """The same settings, and the names of those that are read from now on."""
+    read = set()
+
+    class Watched(type(settings)):
+        def __getattribute__(self, field):
+            read.add(field)
+            return super().__getattribute__(field)
+
+    told = object.__new__(Watched)
+    for field in dataclasses.fields(settings):
+        object.__setattr__(told, field.name, getattr(settings, field.name))
+    read.clear()
+    return told, read
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_every_setting_is_read(name):
+    every_one = set()
+    for number, table in enumerate(TINY[name]):
+        kind = type(made(name, number))
+        settings, read = watched(build(kind.settings_type, table, "x"))
+        model = kind(settings)
+        for phase in model.phases:
+            model.begin(phase)
+            model.loss(batch_of(phase), chance())
+            model.end_epoch()
+        answer(model, batch_of("mixtures").inputs)
+        every_one |= read
+    fields = {field.name for field in dataclasses.fields(settings)}
+    assert fields - every_one == set()
+
+
+@pytest.mark.parametrize(("name", "number"), EACH)
+def test_a_phase_it_does_not_have_is_refused(name, number):
+    with pytest.raises(ValueError, match=r"no phase 'third'; there (is|are) "):
+        made(name, number).begin("third")
