@@ -12,6 +12,7 @@ from torch import Tensor
 from diarize.errors import BadCall
 from diarize.layers.patterns import patterns_of_size
 from diarize.models.contract import Attribution
+from diarize.models.msvae.polish import polished_sources
 from diarize.models.msvae.posterior import (
     Observation,
     PatternPosterior,
@@ -64,9 +65,10 @@ def attribute(
         )
     if model.settings.readout == "weighed":
         posterior = model.readout(posterior, explained.latents.proposal)
-    return Attribution(
-        sources, posterior.best > 0, posterior.probability.amax(1), posterior.presence
-    )
+    pattern = posterior.best > 0
+    if n_steps := model.settings.polish_steps:
+        sources = polished_sources(model, mixtures, explained.latents.mean, pattern, n_steps)
+    return Attribution(sources, pattern, posterior.probability.amax(1), posterior.presence)
 
 
 def _of_size(model: MSVAE, mixtures: Tensor, count: int) -> Float[Tensor, "batch pattern stream"]:

@@ -44,6 +44,8 @@ class MSVAESettings:
         readout: what says which streams are on in use: "model", the posterior of the model alone;
             "weighed", this and the proposal, as far as either was to be trusted on mixtures of
             known pattern.
+        polish_steps: of ascent on the latents of the streams that are found to be on, for what
+            these look like; 0 leaves them as the encoders say.
         temperature, trust: of the weighed readout, before they are learned.
         fresh_encoders: whether encoders begin anew with mixtures, as in the paper.
         training_precision: of the products in encoders and decoders while they are trained;
@@ -72,6 +74,7 @@ class MSVAESettings:
     proposal_weight: float = 50.0
     pattern_weight: float = 50.0
     readout: Literal["model", "weighed"] = "model"
+    polish_steps: int = 0
     temperature: float = 30.0
     trust: float = 0.5
     fresh_encoders: bool = False
