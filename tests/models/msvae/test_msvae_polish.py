@@ -22,7 +22,7 @@ def test_polishing_brings_the_sum_nearer_to_the_mixture(model):
     on = torch.tensor([[True, True, False], [False, True, True]])
     true = model.decoders(torch.randn(2, 3, 2)) * on[:, :, None]
     mixtures = true.sum(1)
-    rough = torch.zeros(2, 3, 2)
+    rough = torch.full((2, 3, 2), 0.3)
     before = (model.decoders(rough, on).sum(1) - mixtures).abs().sum(1)
     after = (polished_sources(model, mixtures, rough, on, 60).sum(1) - mixtures).abs().sum(1)
     assert (after < 0.5 * before).all()
