@@ -108,6 +108,7 @@ class MSVAE(nn.Module):
     def train(self, mode: bool = True) -> MSVAE:
         """Set the mode, but for decoders that are held fixed: these stay in eval mode."""
         super().train(mode)
+        self.decoders.precision = self.settings.training_precision if mode else "float32"
         if self.phase == "mixtures":
             self.decoders.eval()
         return self
