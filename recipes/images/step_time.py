@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import sys
 import time
 from itertools import islice
 from pathlib import Path
@@ -43,6 +44,7 @@ def step(model, optimizer, batch, generator) -> float:
 
 
 def main() -> None:
+    """Time the steps that the command line asks for, and say what came of it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--conf", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
@@ -69,14 +71,15 @@ def main() -> None:
             took = step(made, optimizer, batch, generator)
             if number:  # the first warms up
                 seconds[kind].append(took)
-    print(f"{arguments.conf}: batches of {len(batches[0])}, {arguments.threads} thread(s)")
+    lines = [f"{arguments.conf}: batches of {len(batches[0])}, {arguments.threads} thread(s)"]
     for kind in KINDS:
         ratios = [a / b for a, b in zip(seconds[kind], seconds["truncated"], strict=True)]
-        print(
+        lines.append(
             f"{kind:10} {statistics.median(seconds[kind]):.3f} s, "
             f"{statistics.median(ratios):.1f} times truncated "
             f"({min(ratios):.1f} to {max(ratios):.1f})"
         )
+    sys.stdout.write("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
