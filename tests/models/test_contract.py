@@ -23,7 +23,7 @@ TINY = {
     "msvae": [
         SHARED,
         {**SHARED, "gain_spread": 0.2, "noise": "gaussian", "readout": "weighed"},
-        {**SHARED, "training_precision": "bfloat16", "grow": False},
+        {**SHARED, "training_precision": "bfloat16", "grow": False, "polish_steps": 3},
         {**SEPARATE, "posterior": "exact", "divergence": "full", "fresh_encoders": True},
         {**SEPARATE, "posterior": "truncated", "normalised": True, "n_patterns": 4},
     ],

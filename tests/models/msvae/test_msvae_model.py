@@ -140,6 +140,18 @@ def test_coarse_products_change_the_loss_little():
     assert losses[1].item() == pytest.approx(losses[0].item(), rel=0.05, abs=0.5)
 
 
+@pytest.mark.parametrize("polish_steps", [0, 5])
+def test_coarse_products_are_for_training_alone(polish_steps):
+    found = []
+    for precision in ("float32", "bfloat16"):
+        settings = {"training_precision": precision, "polish_steps": polish_steps}
+        model = made(SQUARE, **settings).float()
+        model.begin("mixtures")
+        found.append(model.attribute(mixtures(model, 5).float()))
+    assert torch.equal(found[0].sources, found[1].sources)
+    assert torch.equal(found[0].presence, found[1].presence)
+
+
 # ---------------------------------------------------------------- known patterns
 
 
