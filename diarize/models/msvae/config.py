@@ -88,6 +88,13 @@ class MSVAESettings:
         for field in ("scale", "expert_scale", "temperature"):
             if getattr(self, field) <= 0:
                 raise ValueError(f"{field} = {getattr(self, field)}; more than 0 would be right")
+        weights = ("gain_spread", "expert_divergence", "proposal_weight", "pattern_weight")
+        for field in (*weights, "polish_steps"):
+            if getattr(self, field) < 0:
+                raise ValueError(f"{field} = {getattr(self, field)}; 0 or more would be right")
+        for field in ("encoder_widths", "decoder_widths"):
+            if min(getattr(self, field), default=1) < 1:
+                raise ValueError(f"{field} = {getattr(self, field)}; each 1 or more would be right")
         if not 0 < self.presence < 1:
             raise ValueError(f"presence = {self.presence}; between 0 and 1 would be right")
         if self.encoder == "shared" and len(self.encoder_widths) < 2:
