@@ -33,7 +33,8 @@ class MSVAESettings:
         most_candidates: only patterns of this many streams, those that the proposal finds
             likeliest, are weighed in a truncated posterior; the others need not be decoded.
         divergence: "gated" charges a stream's latents only in the patterns that have it on, which
-            is the tighter bound; "full" charges all, as the paper does.
+            is the tighter bound unless which streams are on hangs much on the latents drawn;
+            "full" charges all, as the paper does.
         presence: pi, before it is learned.       scale: b, before it is learned.
         learn_presence: whether pi is.
         expert_scale: the b that experts are trained with, fixed.
