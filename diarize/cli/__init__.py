@@ -21,6 +21,7 @@ VERBS = {
     "pack": "make trained weights ready to ship: half precision, and a card",
     "infer": "say who spoke when, as RTTM, JSON or CSV",
     "score": "compare a result with a reference: DER and its parts, JER, count, correlation",
+    "images": "attribute, separate and score mixtures of images",
     "report": "draw results as one page to open in a browser",
     "fetch": "get or make the recordings or images of a recipe",
     "prepare": "make the sets to train and test on of what was fetched",

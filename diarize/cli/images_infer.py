@@ -1,0 +1,47 @@
+"""`diarize images infer`: attribute and separate the prepared mixtures by a trained model."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what `diarize images infer` takes to its parser."""
+    add = parser.add_argument
+    add("--model", type=Path, required=True, metavar="FILE", help="weights, of `diarize train`")
+    add("--data", type=Path, required=True, metavar="DIR", help="what `diarize prepare` made")
+    add("--conf", type=Path, metavar="FILE", help="settings: the [infer] table of a TOML file")
+    add("--name", metavar="NAME", help="what tables are to call the model (default: its kind)")
+    add(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="gets SET.given.safetensors and SET.unknown.safetensors (the number of sources told, "
+        "or not) of each set, and about.json; those of a run that was stopped are kept",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Attribute all sets; print the path of about.json."""
+    from diarize.config import load
+    from diarize.inference.image_results import ABOUT
+    from diarize.inference.images import ImageInferSettings, attribute_sets, origin_of
+    from diarize.training.shipped import load_model, read_card
+
+    conf, folder = arguments.conf, arguments.output
+    settings = load(ImageInferSettings, conf, "infer") if conf else ImageInferSettings()
+    model = load_model(arguments.model)
+    origin = origin_of(model, read_card(arguments.model), arguments.name)
+    about = attribute_sets(model, arguments.data, folder, settings, origin, _tell)
+    for what, why in about.missing.items():
+        print(f"diarize images infer: {what} left out: {why}", file=sys.stderr)
+    print(folder / ABOUT)
+    return 0
+
+
+def _tell(step: str, share: float) -> None:
+    print(f"diarize images infer: {step}, {100 * share:.0f} % done", file=sys.stderr, flush=True)
