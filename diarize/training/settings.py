@@ -18,7 +18,7 @@ class PhaseSettings:
     """How one phase goes.
 
     Attributes:
-        epochs: how often its supply is gone through.
+        epochs: how often its supply is gone through; 0 leaves the phase out.
         rate: of learning, at its highest.
         schedule: "constant"; "cosine", which falls from `rate` to `lowest_rate` over the phase;
             "step", which multiplies by `step_factor` after every epoch, down to `lowest_rate`.
@@ -41,8 +41,7 @@ class PhaseSettings:
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
-        _at_least(self, 1, "epochs")
-        _at_least(self, 0, "lowest_rate", "warmup_steps", "clip_norm", "weight_decay")
+        _at_least(self, 0, "epochs", "lowest_rate", "warmup_steps", "clip_norm", "weight_decay")
         if not 0 < self.rate < math.inf:
             raise BadCall(f"rate = {self.rate}; a number above 0 would be right")
         if not 0 < self.step_factor <= 1:
@@ -93,9 +92,10 @@ class TrainSettings:
         for name in self.phases:
             if name not in names:
                 raise BadFile(f"[train.phases.{name}]: no such phase; {there}")
-        if not self.phases:
+        if not any(phase.epochs for phase in self.phases.values()):
             raise BadFile(f"[train]: no phases; {there}, each in a table [train.phases.NAME]")
-        return {name: self.phases[name] for name in names if name in self.phases}
+        wanted = {name: phase for name, phase in self.phases.items() if phase.epochs}
+        return {name: wanted[name] for name in names if name in wanted}
 
     def decisive(self) -> Mapping[str, Any]:
         """All that decides the numbers of a training, as JSON has it."""

@@ -30,7 +30,7 @@ def test_a_slip_in_the_name_of_a_setting_is_told_with_its_place():
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"epochs": 0}, "epochs = 0; 1 or more"),
+        ({"epochs": -1}, "epochs = -1; 0 or more"),
         ({"rate": 0.0}, "rate = 0.0; a number above 0"),
         ({"rate": float("nan")}, "rate = nan"),
         ({"step_factor": 1.5}, "step_factor = 1.5"),
@@ -61,3 +61,16 @@ def test_what_is_free_does_not_decide_and_all_else_does():
     decisive = TrainSettings().decisive()
     assert decisive.keys() == {"seed", "phases", "average_decay", "journal_every"}
     assert not decisive.keys() & set(FREE)
+
+
+def test_a_phase_of_no_epochs_is_left_out():
+    settings = TrainSettings(
+        phases={"experts": PhaseSettings(), "mixtures": PhaseSettings(epochs=0)}
+    )
+    assert list(settings.phases_of(("experts", "mixtures"))) == ["experts"]
+
+
+def test_no_phase_with_an_epoch_is_refused():
+    settings = TrainSettings(phases={"mixtures": PhaseSettings(epochs=0)})
+    with pytest.raises(BadFile, match="no phases; this model has experts, mixtures"):
+        settings.phases_of(("experts", "mixtures"))
