@@ -63,13 +63,3 @@ def likeliest_scale(kind: NoiseKind, mean_distance: float, n_values: int) -> flo
     """
     share = max(mean_distance / n_values, 1e-12)
     return share if kind == "laplace" else math.sqrt(share)
-
-
-def draw_noise(
-    kind: NoiseKind, shape: tuple[int, ...], scale: float, generator: torch.Generator
-) -> Tensor:
-    """Noise of that kind and scale."""
-    if kind == "gaussian":
-        return scale * torch.randn(shape, generator=generator)
-    spread = torch.rand(shape, generator=generator) - 0.5
-    return -scale * spread.sign() * torch.log1p(-2 * spread.abs().clamp(max=0.5 - 1e-7))

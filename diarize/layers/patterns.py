@@ -81,17 +81,6 @@ def likeliest_patterns(
     return ((logits > 0).to(logits.dtype)[:, None] - changes).abs()
 
 
-def one_change_away(
-    patterns: Float[Tensor, "batch stream"],
-) -> Float[Tensor, "batch stream stream"]:
-    """The patterns that differ in one stream: entry h of the middle axis has stream h changed.
-
-    >>> one_change_away(torch.tensor([[1.0, 0.0]])).tolist()
-    [[[0.0, 0.0], [1.0, 1.0]]]
-    """
-    return (patterns[:, None] - torch.eye(patterns.shape[1], device=patterns.device)).abs()
-
-
 def repeated(patterns: Float[Tensor, "batch pattern stream"]) -> Bool[Tensor, "batch pattern"]:
     """Which patterns of a list have come before in it.
 

@@ -11,7 +11,6 @@ from diarize.layers.patterns import (
     MOST_STREAMS,
     all_patterns,
     likeliest_patterns,
-    one_change_away,
     patterns_of_size,
     repeated,
 )
@@ -99,15 +98,6 @@ def test_a_hundred_streams_are_no_trouble():
 def test_no_patterns_at_all_are_refused(n_patterns, n_streams):
     with pytest.raises(BadCall, match=f"{n_patterns} patterns asked for; 1 or more"):
         likeliest_patterns(torch.zeros(1, n_streams), n_patterns)
-
-
-def test_neighbours_differ_in_one_stream_each():
-    patterns = all_patterns(4)
-    near = one_change_away(patterns)
-    assert near.shape == (16, 4, 4)
-    for pattern, row in zip(patterns, near, strict=True):
-        changed = [(one != pattern).nonzero()[:, 0].tolist() for one in row]
-        assert changed == [[0], [1], [2], [3]]
 
 
 def test_a_pattern_is_repeated_if_it_came_before_in_its_own_list():
