@@ -21,7 +21,7 @@ die() { # die CODE MESSAGE
 }
 
 : "${conf:?}" "${family:?}" # each run.sh names them before it sources this file
-stage=0 stop_stage=6 named=no dry=no nj=1 launcher=local data=data exp=
+stage=0 stop_stage=6 named=no dry=no nj=1 launcher=local data='' exp=''
 while (($#)); do
   case $1 in
     --help | -h)
@@ -46,6 +46,7 @@ done
 [[ $nj =~ ^[1-9][0-9]*$ ]] || die 2 "--nj takes a whole number from 1, not '$nj'"
 [[ -r $conf ]] || die 2 "cannot read --conf $conf (paths are relative to $PWD)"
 exp=${exp:-exp/$(basename "$conf" .toml)}
+data=${data:-data${own_data:+/$(basename "$conf" .toml)}} # with own_data=yes each conf prepares its own
 
 python=${DIARIZE_PYTHON:-$root/.venv/bin/python}
 if [[ $dry == yes ]]; then # installs nothing
