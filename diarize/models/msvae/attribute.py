@@ -42,8 +42,9 @@ def attribute(
         mixtures: what is seen.
         count: how many streams are on, where that is known; then all patterns of that size are
             taken to be equally likely beforehand. Otherwise the learned presence is the prior.
-        n_samples: draws of the latents, over which p(x, s) is averaged for each pattern; 0 takes
-            the latents at their mean, which is quicker.
+        n_samples: draws of the latents, over which p(x, s) is averaged for each pattern, or, in a
+            model with the full divergence, q(s|z, x), as in the paper; 0 takes the latents at
+            their mean, which is quicker.
         generator: draws them.
 
     Raises:
@@ -112,7 +113,9 @@ def _weighed_anew(
         drawn.append(
             weigh_patterns(mixtures, model.decoders(sample), before.patterns, observation, ratio)
         )
-    log_joint = torch.stack([one.log_joint for one in drawn]).logsumexp(0) - math.log(n_samples)
+    # gated, what is drawn estimates p(x, s); else only q(s | z, x) has a meaning of its own
+    weights = [one.log_joint.log_softmax(1) if full else one.log_joint for one in drawn]
+    log_joint = torch.stack(weights).logsumexp(0) - math.log(n_samples)
     log_joint = log_joint.masked_fill(before.log_joint.isneginf(), -torch.inf)
     distances = torch.stack([one.distances for one in drawn]).mean(0)
     return PatternPosterior(before.patterns, log_joint, distances)
