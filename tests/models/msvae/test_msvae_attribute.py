@@ -189,3 +189,21 @@ def test_what_cannot_be_meant_is_refused():
         model.attribute(x, n_samples=2)
     with pytest.raises(BadCall, match="-1 samples; 0 or more"):
         model.attribute(x, n_samples=-1, generator=chance())
+
+
+def test_draws_of_a_full_divergence_average_what_each_says_of_the_pattern():
+    model = made(n_streams=3, divergence="full", posterior="exact")
+    x = mixtures(model, 1)
+    found = model.attribute(x, n_samples=4, generator=chance(5))
+    again, mean = chance(5), 0.0
+    with torch.no_grad():
+        latents = model.encoders(x)
+        for _ in range(4):
+            (sources,) = model.decoders(latents.sample(again))
+            prior, scale = model.presence, float(model.scale)
+            weights = [
+                math.exp(log_joint_by_hand(x[0], sources, pattern, prior, scale, "laplace"))
+                for pattern in product([0, 1], repeat=3)
+            ]
+            mean += sum(weights[4:]) / sum(weights) / 4
+    assert float(found.presence[0, 0]) == pytest.approx(mean)
