@@ -26,6 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--command", required=True, metavar="TEXT", help="that trained them")
     parser.add_argument(
+        "--commit", metavar="HASH", help="of the code that trained them, if MODEL does not say it"
+    )
+    parser.add_argument(
         "--score", type=Path, metavar="FILE", help="a score.json of them, to go onto the card"
     )
 
@@ -41,6 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
         "data_licence": arguments.data_licence,
         "command": arguments.command,
     }
+    if arguments.commit:
+        about["commit"] = arguments.commit
     if arguments.score:
         try:
             about["scores"] = json.loads(read_text(arguments.score))
