@@ -11,7 +11,7 @@ from diarize.formats.text import read_text
 from diarize.inference.image_results import ImageResult, Mode, place, read_result
 
 
-def test_sets(data: Path) -> tuple[str, ...]:
+def prepared_sets(data: Path) -> tuple[str, ...]:
     """The sets of mixtures that were prepared in `data` to test on.
 
     Raises:

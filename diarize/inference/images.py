@@ -31,7 +31,7 @@ from diarize.inference.image_results import (
     save_about,
     save_result,
 )
-from diarize.inference.image_sets import sha256_of, test_sets
+from diarize.inference.image_sets import prepared_sets, sha256_of
 from diarize.models.contract import Attribution, Autoencoder, MixtureModel
 
 TIMED_ALONE = 20  # batches that are encoded and decoded once more, for their time
@@ -123,7 +123,7 @@ def attribute_sets(
     there: dict[str, tuple[Mode, ...]] = {}
     missing: dict[str, str] = {}
     work = _Work(model, settings, origin)
-    names = settings.sets or test_sets(data)
+    names = settings.sets or prepared_sets(data)
     with work.ready():
         for number, name in enumerate(names):
             path = data / f"{name}.safetensors"

@@ -129,7 +129,7 @@ def _pattern_row(row: SetScore) -> tuple[str, ...]:
         *_known(row),
         str(scores.exact.n),
         _percent(scores.exact),
-        _span(scores.exact.interval, 100, 2),
+        _span(scores.exact.interval, 100.0, 2),
         _percent(scores.count),
         _number(scores.macro_f1, 3),
         _number(scores.micro_f1, 3),
@@ -162,9 +162,9 @@ def _image_rows(row: SetScore) -> list[tuple[str, ...]]:
             one.scores.pairing,
             str(one.scores.n_mixtures * one.scores.n_sources),
             _number(one.scores.psnr_db, 2),
-            _span(one.scores.psnr_db_interval, 1, 2),
+            _span(one.scores.psnr_db_interval, 1.0, 2),
             _number(one.scores.ssim, 3),
-            _span(one.scores.ssim_interval, 1, 3),
+            _span(one.scores.ssim_interval, 1.0, 3),
             _percent(one.judged) if one.judged else "-",
         )
         for one in row.separations
