@@ -10,7 +10,12 @@ from pathlib import Path
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `diarize images infer` takes to its parser."""
     add = parser.add_argument
-    add("--model", type=Path, required=True, metavar="FILE", help="weights, of `diarize train`")
+    add(
+        "--model",
+        required=True,
+        metavar="WEIGHTS",
+        help="of `diarize train`: a file, or digits, those that ship",
+    )
     add("--data", type=Path, required=True, metavar="DIR", help="what `diarize prepare` made")
     add("--conf", type=Path, metavar="FILE", help="settings: the [infer] table of a TOML file")
     add("--name", metavar="NAME", help="what tables are to call the model (default: its kind)")
@@ -31,11 +36,13 @@ def run(arguments: argparse.Namespace) -> int:
     from diarize.inference.image_results import ABOUT
     from diarize.inference.images import ImageInferSettings, attribute_sets, origin_of
     from diarize.training.shipped import load_model, read_card
+    from diarize.weights import named_weights
 
     conf, folder = arguments.conf, arguments.output
     settings = load(ImageInferSettings, conf, "infer") if conf else ImageInferSettings()
-    model = load_model(arguments.model)
-    origin = origin_of(model, read_card(arguments.model), arguments.name)
+    weights = named_weights(arguments.model)
+    model = load_model(weights)
+    origin = origin_of(model, read_card(weights), arguments.name)
     about = attribute_sets(model, arguments.data, folder, settings, origin, _tell)
     for what, why in about.missing.items():
         print(f"diarize images infer: {what} left out: {why}", file=sys.stderr)

@@ -13,9 +13,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--result", type=Path, required=True, metavar="DIR", help="of `diarize images infer -o`")
     add(
         "--model",
-        type=Path,
-        metavar="FILE",
-        help="weights, for maps of latents; curves are of the journal.jsonl beside them",
+        metavar="WEIGHTS",
+        help="a file or digits, for maps of latents; curves are of the journal.jsonl beside them",
     )
     add("--score", type=Path, metavar="FILE", help="JSON of `diarize images score -o`")
     add("--conf", type=Path, metavar="FILE", help="settings: the [report] table of a TOML file")
@@ -31,6 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     from diarize.training.journal import JOURNAL
     from diarize.training.shipped import load_model
     from diarize.viz.image_page import image_page
+    from diarize.weights import named_weights
 
     conf, data, result = arguments.conf, arguments.data, arguments.result
     default = told.ImageReportSettings()
@@ -39,7 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
     sections = [told.score_section(arguments.score)] if arguments.score else []
     sections += told.example_sections(data, result, settings)
     if arguments.model:
-        model, journal = load_model(arguments.model), arguments.model.with_name(JOURNAL)
+        weights = named_weights(arguments.model)
+        model, journal = load_model(weights), weights.with_name(JOURNAL)
         has_classes = "pi" in origin.learned
         sections += filter(
             None,

@@ -25,7 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=DIR",
         help="results of another system on the same sets; may be given several times",
     )
-    add("--judge", type=Path, metavar="FILE", help="weights of a classifier of single images")
+    add(
+        "--judge",
+        metavar="WEIGHTS",
+        help="of a classifier of single images: a file, or digit-classifier, the one that ships",
+    )
     add("--conf", type=Path, metavar="FILE", help="settings: the [score] table of a TOML file")
     add("-o", "--output", type=Path, metavar="FILE", help="write everything as JSON")
     add("--markdown", type=Path, metavar="FILE", help="write the tables in Markdown")
@@ -37,10 +41,11 @@ def run(arguments: argparse.Namespace) -> int:
     from diarize.formats.text import save_text
     from diarize.inference import image_comparison as told
     from diarize.inference.image_scores import ImageScoreSettings
+    from diarize.weights import named_weights
 
     conf = arguments.conf
     settings = load(ImageScoreSettings, conf, "score") if conf else ImageScoreSettings()
-    judge = _judge(arguments.judge) if arguments.judge else None
+    judge = _judge(named_weights(arguments.judge)) if arguments.judge else None
     beside = dict(_named(words) for words in arguments.beside)
     made = told.compare(arguments.data, arguments.result, beside, settings, judge)
     for note in made.notes:

@@ -33,6 +33,7 @@ class Weights:
     hub: str | None = None  # repository in the Hugging Face cache
 
 
+OURS = "diarize"  # trained by our own recipes: the file is beside this one, with a card
 KNOWN = {
     weights.name: weights
     for weights in (
@@ -61,8 +62,31 @@ KNOWN = {
             file="embedding_model.ckpt",
             hub="speechbrain/spkrec-ecapa-voxceleb",
         ),
+        Weights(
+            "digits",
+            licence="Apache-2.0",
+            source="egs/mnist/conf/msvae.toml",
+            package=OURS,
+            file="weights/digits.safetensors",
+        ),
+        Weights(
+            "digit-classifier",
+            licence="Apache-2.0",
+            source="egs/mnist/conf/classifier.toml",
+            package=OURS,
+            file="weights/digit-classifier.safetensors",
+        ),
     )
 }
+
+
+def named_weights(word: Path | str) -> Path:
+    """The file of known weights that `word` names, or else the path it is.
+
+    >>> named_weights("my/model.safetensors").name
+    'model.safetensors'
+    """
+    return find_weights(str(word)) if str(word) in KNOWN else Path(word)
 
 
 def find_weights(name: str, path: Path | str | None = None) -> Path:
@@ -205,6 +229,8 @@ def _check_hash(place: Path, weights: Weights) -> None:
 
 
 def _remedy(weights: Weights) -> str:
+    if weights.package == OURS:
+        return "it is a part of this package: install diarize-toolkit again"
     if weights.requirement is not None:
         return (
             f"get them with `diarize weights fetch {weights.name}` "
