@@ -58,12 +58,15 @@ class StreamPerceptron(nn.Module):
 
         Not while normalisations learn: the mean of a batch is not that of the wanted.
         """
+        # taken apart once: the gradient of one stream's slice would be as large as all of them
+        weights = [weight.unbind() for weight in self.weights]
+        biases = [bias.unbind() for bias in self.biases]
         outputs = []
         for stream in range(self.n_streams):
             values = inputs[wanted[:, stream], stream]
-            for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            for layer, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
                 values = torch.addmm(bias[stream], values, weight[stream])
-                if layer < len(self.weights) - 1:
+                if layer < len(weights) - 1:
                     values = torch.relu(self._normed_one(layer, stream, values))
             outputs.append(values)
         return torch.cat(outputs)

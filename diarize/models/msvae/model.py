@@ -241,7 +241,7 @@ class MSVAE(nn.Module):
         sample = latents.sample(generator)
         of_label = nn.functional.one_hot(labels, settings.n_streams)
         rows = torch.arange(len(labels), device=labels.device)
-        sources = self.decoders(sample, of_label > 0)[rows, labels]
+        sources = self.decoders.alone(sample, labels)
         distances = distance(settings.noise, batch.inputs, sources)
         scale = torch.tensor(settings.expert_scale, device=labels.device)
         fit = log_density(settings.noise, distances, settings.n_values, scale)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from diarize.layers.divergence import (
@@ -104,16 +104,38 @@ class Decoders(nn.Module):
         wanted: Bool[Tensor, "batch stream"] | None = None,
     ) -> Float[Tensor, "batch stream value"]:
         """What each stream gives; zeros where it is not `wanted`, at no cost."""
-        shapes = latents[..., :-1] if self.gain_spread else latents
+        if wanted is None or (self.training and self.perceptrons.norms):
+            with self._products(latents):
+                sources = torch.sigmoid(self.perceptrons(self._shapes(latents)).to(latents.dtype))
+        else:
+            stream, datum = wanted.T.nonzero(as_tuple=True)
+            sources = latents.new_zeros(*latents.shape[:2], self.n_values)
+            sources = sources.index_put((datum, stream), self._some(latents, wanted))
+        return sources * self._gains(latents)[..., None] if self.gain_spread else sources
+
+    def alone(
+        self, latents: Float[Tensor, "batch stream latent"], streams: Int[Tensor, " batch"]
+    ) -> Float[Tensor, "batch value"]:
+        """What one stream of each datum gives, `streams` says which."""
+        rows = torch.arange(len(streams), device=streams.device)
+        if self.training and self.perceptrons.norms:
+            return self(latents)[rows, streams]
+        wanted = nn.functional.one_hot(streams, latents.shape[1]) > 0
+        sources = self._some(latents, wanted)[wanted.T.nonzero()[:, 1].argsort()]
+        gains = self._gains(latents)[rows, streams, None] if self.gain_spread else 1.0
+        return sources * gains
+
+    def _some(self, latents: Tensor, wanted: Tensor) -> Float[Tensor, "wanted value"]:
+        with self._products(latents):
+            values = self.perceptrons.some(self._shapes(latents), wanted)
+        return torch.sigmoid(values.to(latents.dtype))
+
+    def _products(self, latents: Tensor) -> torch.autocast:
         learning = torch.is_grad_enabled() and latents.requires_grad
-        with products_in(self.precision if learning else "float32", latents):
-            if wanted is None or (self.training and self.perceptrons.norms):
-                sources = torch.sigmoid(self.perceptrons(shapes).to(latents.dtype))
-            else:
-                rows = torch.sigmoid(self.perceptrons.some(shapes, wanted).to(latents.dtype))
-                stream, datum = wanted.T.nonzero(as_tuple=True)
-                sources = rows.new_zeros(*latents.shape[:2], self.n_values)
-                sources = sources.index_put((datum, stream), rows)
-        if self.gain_spread:
-            sources = sources * (self.gain_spread * latents[..., -1:]).exp()
-        return sources
+        return products_in(self.precision if learning else "float32", latents)
+
+    def _shapes(self, latents: Tensor) -> Tensor:
+        return latents[..., :-1] if self.gain_spread else latents
+
+    def _gains(self, latents: Tensor) -> Float[Tensor, "batch stream"]:
+        return (self.gain_spread * latents[..., -1]).exp()

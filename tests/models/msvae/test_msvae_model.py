@@ -476,3 +476,12 @@ def test_phases_and_sizes_there_are_not_are_refused():
 def test_settings_that_cannot_be_meant_are_refused(table, message):
     with pytest.raises(BadFile, match=message):
         build(MSVAESettings, table, "my.toml [model]")
+
+
+@pytest.mark.parametrize("changes", [{}, {"gain_spread": 0.5}, {"normalised": True}])
+def test_a_stream_decoded_alone_is_the_same_as_among_all(changes):
+    model = made(**changes)
+    latents = torch.randn(5, 3, model.encoders.n_latents, generator=chance(2), dtype=torch.float64)
+    streams = torch.tensor([2, 0, 0, 1, 2])
+    everything = model.decoders(latents)[torch.arange(5), streams]
+    torch.testing.assert_close(model.decoders.alone(latents, streams), everything)
