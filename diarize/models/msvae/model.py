@@ -263,15 +263,17 @@ class MSVAE(nn.Module):
         parts = {"bound": value, "distance": posterior.mean_distance}
         cost = -value
         if known is not None:
-            n_known = is_known.sum().clamp(min=1)
+            # a true pattern that was only put there would teach to distrust the proposal
+            asked = is_known & (posterior.patterns[:, 1:] == known[:, None]).all(2).any(1)
+            n_asked = asked.sum().clamp(min=1)
             others = posterior.log_evidence - posterior.log_joint[:, 0]
             read = self.readout(posterior, explained.latents.proposal)
             surprise = read.log_evidence - read.log_joint[:, 0]
-            cost = cost + is_known * (others + settings.pattern_weight * surprise)
+            cost = cost + is_known * others + asked * settings.pattern_weight * surprise
             presence = torch.where(is_known[:, None], known, presence)
-            right = (read.log_joint.argmax(1) == 0) & is_known
-            parts["surprise"] = (is_known * surprise).sum() / n_known
-            parts["right"] = right.sum() / n_known
+            right = (read.log_joint.argmax(1) == 0) & asked
+            parts["surprise"] = (asked * surprise).sum() / n_asked
+            parts["right"] = right.sum() / is_known.sum().clamp(min=1)
         guess = proposal_cross_entropy(explained.latents.proposal, presence)
         if self.training:
             self.statistics.add(posterior, ~is_known)

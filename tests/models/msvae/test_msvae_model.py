@@ -485,3 +485,19 @@ def test_a_stream_decoded_alone_is_the_same_as_among_all(changes):
     streams = torch.tensor([2, 0, 0, 1, 2])
     everything = model.decoders(latents)[torch.arange(5), streams]
     torch.testing.assert_close(model.decoders.alone(latents, streams), everything)
+
+
+def trust_learned(n_patterns):
+    """What a known pattern that the proposal finds least likely teaches of trust in it."""
+    model = made(n_streams=3, n_patterns=n_patterns, grow=False, posterior="truncated")
+    model.begin("mixtures")
+    x = mixtures(model, 4)
+    with torch.no_grad():
+        least = (model.encoders(x).proposal < 0).long()
+    model.loss(Batch(x, patterns=least), chance(1)).total.backward()
+    return float(model.readout.trust.grad)
+
+
+def test_a_pattern_that_no_proposal_would_name_says_nothing_of_trust():
+    assert trust_learned(n_patterns=7) == 0
+    assert trust_learned(n_patterns=8) > 0
