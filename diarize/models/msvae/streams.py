@@ -58,7 +58,7 @@ def products_in(precision: str, like: Tensor) -> torch.autocast:
 class Encoders(nn.Module):
     """q(z_h|x) of every stream, and the proposal: of a shared trunk, or an encoder a stream."""
 
-    def __init__(self, settings: MSVAESettings, generator: torch.Generator | None = None) -> None:
+    def __init__(self, settings: MSVAESettings) -> None:
         super().__init__()
         self.n_streams = settings.n_streams
         self.n_latents = settings.n_latents + (settings.gain_spread > 0)
@@ -71,7 +71,7 @@ class Encoders(nn.Module):
             self.heads: nn.Module = nn.Linear(width, self.n_streams * n_outputs)
         else:
             widths = (settings.n_values, *settings.encoder_widths, n_outputs)
-            self.heads = StreamPerceptron(self.n_streams, widths, settings.normalised, generator)
+            self.heads = StreamPerceptron(self.n_streams, widths, settings.normalised)
 
     def forward(self, mixtures: Float[Tensor, "batch value"]) -> Latents:
         """What the encoders say of each mixture."""
@@ -89,14 +89,12 @@ class Encoders(nn.Module):
 class Decoders(nn.Module):
     """mu_h(z_h): what each stream would look like alone, values between 0 and 1 times its gain."""
 
-    def __init__(self, settings: MSVAESettings, generator: torch.Generator | None = None) -> None:
+    def __init__(self, settings: MSVAESettings) -> None:
         super().__init__()
         self.gain_spread, self.precision = settings.gain_spread, settings.training_precision
         self.n_values = settings.n_values
         widths = (settings.n_latents, *settings.decoder_widths, settings.n_values)
-        self.perceptrons = StreamPerceptron(
-            settings.n_streams, widths, settings.normalised, generator
-        )
+        self.perceptrons = StreamPerceptron(settings.n_streams, widths, settings.normalised)
 
     def forward(
         self,
