@@ -22,8 +22,8 @@ import numpy as np
 from jaxtyping import Int64, UInt8
 
 from diarize.corpora.idx import parse_idx, read_bytes
-from diarize.corpora.wav import whole
 from diarize.errors import BadFile
+from diarize.formats.whole import whole
 
 SIZE = 28  # pixels a side
 N_CLASSES = 10

@@ -14,7 +14,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from diarize.corpora.wav import whole
+from diarize.formats.whole import whole
 
 PACKAGE = "pyannote-audio==4.0.7"
 SOURCE = f"the wheel {PACKAGE} on PyPI, MIT licence, (c) CNRS and pyannoteAI"

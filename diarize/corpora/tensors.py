@@ -10,8 +10,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from diarize.corpora.wav import whole
 from diarize.errors import BadFile
+from diarize.formats.whole import whole
 
 FACTS = "facts"  # the one word of metadata
 

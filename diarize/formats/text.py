@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from diarize.errors import BadFile
+from diarize.formats.whole import whole
 
 SHORTEST_S = 1e-6  # what pyannote.core takes for empty
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -81,30 +81,13 @@ def read_rows(path: Path | str) -> Iterator[Row]:
 
 
 def save_text(path: Path | str, text: str) -> None:
-    """Write `text` to `path` whole or not at all: a temporary name beside it, then a rename.
-
-    A pipe or a device is written to as it is, for it must not be replaced by a file.
+    """Write `text` to `path` as UTF-8, whole or not at all.
 
     Raises:
         BadFile: the folder or the disk does not allow it; nothing is left behind.
     """
-    path = Path(path)
-    try:
-        if path.exists() and not path.is_file():
-            path.write_text(text, encoding="utf-8", newline="\n")
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{uuid.uuid4().hex}.part")
-        try:
-            temporary.write_text(text, encoding="utf-8", newline="\n")
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise BadFile(
-            f"{path}: cannot be written ({error.strerror}); "
-            "name a place that is writable and has room"
-        ) from None
+    with whole(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8", newline="\n")
 
 
 def one_word(name: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import uuid
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pyannote.core import Annotation
 
-from diarize.errors import BadFile
+from diarize.formats.whole import whole
 from diarize.models.contract import Activity
 from diarize.viz.lanes import Lane, clock, envelope, lanes, overlaps, tick_times
 
@@ -84,19 +83,9 @@ def save_png(figure: Figure, path: Path) -> None:
     Raises:
         BadFile: the folder or the disk does not allow it; nothing is left behind.
     """
-    temporary = path.with_name(f".{uuid.uuid4().hex}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            temporary.write_bytes(png(figure))
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise BadFile(
-            f"{path}: cannot be written ({error.strerror}); "
-            "name a place that is writable and has room"
-        ) from None
+    drawn = png(figure)
+    with whole(path) as unfinished:
+        unfinished.write_bytes(drawn)
 
 
 def _end_s(panels: list[_Panel]) -> float:
