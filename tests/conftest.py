@@ -5,8 +5,10 @@ import os
 import numpy as np
 import pytest
 
-# as the command line has it; before torch is loaded, or it counts for nothing
+# before torch is loaded, or it counts for nothing: waiting as the command line has it, and one
+# thread, for what the tests compute is so small that threads would only wait for one another
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")
@@ -20,19 +22,13 @@ def talk():
 @pytest.fixture(scope="session")
 def diarizer():
     """A diarizer as it comes, with its trained networks."""
-    import torch
-
     from diarize.errors import MissingWeights
     from diarize.inference.diarize import Diarizer
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # seconds of sound gain little from more, and lose on a busy machine
     try:
-        yield Diarizer()
+        return Diarizer()
     except MissingWeights as missing:
         pytest.skip(str(missing))
-    finally:
-        torch.set_num_threads(before)
 
 
 @pytest.fixture

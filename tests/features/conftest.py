@@ -16,15 +16,6 @@ RATE_HZ = 16_000
 REAL = Path(__file__).parents[3] / "shared" / "data"
 
 
-@pytest.fixture(autouse=True, scope="session")
-def one_thread():
-    """Small networks gain nothing from more, and wait long for each other on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture
 def generator():
     return np.random.default_rng(0)

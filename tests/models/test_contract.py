@@ -41,14 +41,6 @@ def optimizers_loaded():
     torch.optim.Adam([torch.nn.Parameter(torch.ones(1))])
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def chance(seed=0):
     return torch.Generator().manual_seed(seed)
 

@@ -1,20 +1,10 @@
 """The toy model under a name, as the five models have theirs."""
 
 import pytest
-import torch
 from toy import Toy, new_toy
 
 from diarize import models
 from diarize.config import build
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """One thread of torch, as these trainings are small."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(autouse=True)

@@ -1,17 +1,8 @@
-"""One thread of torch, as these models are small."""
+"""What is slow the first time, done before the tests."""
 
 import pytest
 import torch
 from torch.utils.checkpoint import checkpoint
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """One thread: more would only wait for one another."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(autouse=True, scope="session")
