@@ -12,7 +12,7 @@ from typing import Any
 from diarize.corpora.digit_mixtures import read_mixtures
 from diarize.corpora.digit_sets import read_images
 from diarize.errors import BadCall, BadFile
-from diarize.inference.image_results import Mode, Origin, read_about
+from diarize.inference.image_results import Origin, read_about
 from diarize.inference.image_scores import (
     ImageScoreSettings,
     Judge,
@@ -75,38 +75,35 @@ def compare(
         BadCall: two systems of one name.
     """
     main = read_about(result)
-    origins, folders = [main.origin], [result]
+    systems = [(result, main)]
     for name, folder in beside.items():
-        origins.append(replace(read_about(folder).origin, name=name))
-        folders.append(folder)
+        about = read_about(folder)
+        systems.append((folder, replace(about, origin=replace(about.origin, name=name))))
+    origins = tuple(about.origin for _, about in systems)
     names = [origin.name for origin in origins]
     if len(set(names)) < len(names):
         raise BadCall(f"systems called {', '.join(names)}; expected each by a name of its own")
     rows, notes = [], []
-    for set_name, modes in main.there.items():
+    for set_name in main.there:
         truth = read_mixtures(data / f"{set_name}.safetensors")
         if judge is not None and truth.streams != tuple("0123456789"):
             judge = None
             notes.append(f"nothing is judged: the classifier knows digits, {set_name} has others")
-        for origin, folder in zip(origins, folders, strict=True):
-            there: tuple[Mode, ...] = modes
-            if folder != result:
-                there = read_about(folder).there.get(set_name, ())
-            for mode in there:
+        for folder, about in systems:
+            for mode in about.there.get(set_name, ()):
                 try:
                     found = read_checked(folder, data, set_name, mode)
                 except BadFile as error:
                     if folder == result:
                         raise
-                    notes.append(f"{origin.name} left out: {error}")
+                    notes.append(f"{about.origin.name} left out: {error}")
                     continue
-                rows.append(score_result(found, truth, origin, settings, judge))
-    for origin, folder in zip(origins, folders, strict=True):
-        missing = read_about(folder).missing
-        notes += [f"{origin.name}, {what}: {why}" for what, why in missing.items()]
+                rows.append(score_result(found, truth, about.origin, settings, judge))
+    for _, about in systems:
+        notes += [f"{about.origin.name}, {what}: {why}" for what, why in about.missing.items()]
     own = _of_clean_digits(data, judge) if judge is not None else None
     sets = {name: sha256_of(data / f"{name}.safetensors") for name in main.there}
-    return Comparison(tuple(rows), tuple(origins), settings, own, sets, tuple(notes))
+    return Comparison(tuple(rows), origins, settings, own, sets, tuple(notes))
 
 
 def foot(comparison: Comparison) -> tuple[str, ...]:
