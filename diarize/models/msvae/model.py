@@ -10,12 +10,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from diarize.errors import BadCall
-from diarize.layers.noise import distance, log_density
 from diarize.layers.patterns import MOST_STREAMS
 from diarize.models.contract import Attribution, Batch, Losses
 from diarize.models.msvae.attribute import attribute
-from diarize.models.msvae.checks import check_inputs, check_size, labels_of, patterns_of
+from diarize.models.msvae.checks import check_inputs, check_size
 from diarize.models.msvae.config import MSVAESettings
+from diarize.models.msvae.losses import expert_loss, mixture_loss
 from diarize.models.msvae.objective import Bound, Statistics
 from diarize.models.msvae.posterior import (
     Observation,
@@ -24,7 +24,6 @@ from diarize.models.msvae.posterior import (
     choose_candidates,
     grow_patterns,
     joined,
-    proposal_cross_entropy,
     propose_patterns,
     weigh_all_patterns,
     weigh_patterns,
@@ -121,9 +120,7 @@ class MSVAE(nn.Module):
         """
         check_inputs(batch.inputs, self.settings.n_values)
         check_size(self, len(batch))
-        if self.phase == "experts":
-            return self._expert_loss(batch, generator)
-        return self._mixture_loss(batch, generator)
+        return (expert_loss if self.phase == "experts" else mixture_loss)(self, batch, generator)
 
     def end_epoch(self) -> Mapping[str, float]:
         """Set pi and b to what explains the mixtures of the epoch best; return them."""
@@ -232,56 +229,3 @@ class MSVAE(nn.Module):
             more = weigh_patterns(mixtures, sources, near, self.observation, ratio)
             posterior = joined(posterior, more)
         return sources, without_repeats(posterior)
-
-    def _expert_loss(self, batch: Batch, generator: torch.Generator) -> Losses:
-        """Each example against its own stream, and the proposal against its label."""
-        settings = self.settings
-        labels = labels_of(batch, settings.n_streams)
-        latents = self.encoders(batch.inputs)
-        sample = latents.sample(generator)
-        of_label = nn.functional.one_hot(labels, settings.n_streams)
-        rows = torch.arange(len(labels), device=labels.device)
-        sources = self.decoders.alone(sample, labels)
-        distances = distance(settings.noise, batch.inputs, sources)
-        scale = torch.tensor(settings.expert_scale, device=labels.device)
-        fit = log_density(settings.noise, distances, settings.n_values, scale)
-        divergence = latents.divergence()[rows, labels]
-        guess = proposal_cross_entropy(latents.proposal, of_label.to(sources))
-        cost = settings.expert_divergence * divergence - fit
-        return Losses(
-            (cost + settings.proposal_weight * guess).mean(),
-            _means(distance=distances, divergence=divergence, proposal=guess),
-        )
-
-    def _mixture_loss(self, batch: Batch, generator: torch.Generator) -> Losses:
-        settings = self.settings
-        known, is_known = patterns_of(batch, settings.n_streams)
-        explained = self.explain(batch.inputs, generator=generator, known=known)
-        posterior, bound = explained.posterior, explained.bound
-        presence = posterior.presence
-        value = bound.value
-        parts = {"bound": value, "distance": posterior.mean_distance}
-        cost = -value
-        if known is not None:
-            # a true pattern that was only put there would teach to distrust the proposal
-            asked = is_known & (posterior.patterns[:, 1:] == known[:, None]).all(2).any(1)
-            n_asked = asked.sum().clamp(min=1)
-            others = posterior.log_evidence - posterior.log_joint[:, 0]
-            read = self.readout(posterior, explained.latents.proposal)
-            surprise = read.log_evidence - read.log_joint[:, 0]
-            cost = cost + is_known * others + asked * settings.pattern_weight * surprise
-            presence = torch.where(is_known[:, None], known, presence)
-            right = (read.log_joint.argmax(1) == 0) & asked
-            parts["surprise"] = (asked * surprise).sum() / n_asked
-            parts["right"] = right.sum() / is_known.sum().clamp(min=1)
-        guess = proposal_cross_entropy(explained.latents.proposal, presence)
-        if self.training:
-            self.statistics.add(posterior, ~is_known)
-        return Losses(
-            (cost + settings.proposal_weight * guess).mean(),
-            _means(**parts, proposal=guess),
-        )
-
-
-def _means(**values: Tensor) -> dict[str, Tensor]:
-    return {name: value.detach().mean() for name, value in values.items()}
