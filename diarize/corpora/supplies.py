@@ -11,7 +11,10 @@ from diarize.config import build
 from diarize.corpora.batch import Supply
 from diarize.errors import BadCall
 
-SUPPLIES = {"digits": "diarize.corpora.digits:DigitSupply"}
+SUPPLIES = {
+    "digits": "diarize.corpora.digits:DigitSupply",
+    "two_speakers": "diarize.corpora.chunk_supply:ChunkSupply",
+}
 PREPARERS = {"digits": "diarize.corpora.digit_sets:prepare_digits"}
 
 

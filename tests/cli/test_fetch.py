@@ -76,7 +76,11 @@ def test_simulated_takes_its_settings_from_the_conf_and_its_folders_from_the_cal
         (["simulated", "--count", "0", "--speech", "x"], "count = 0", 2),
         (["mini", "--speech", "x"], "--speech is for simulated", 2),
         (["mini", "--from", "x"], "--from is for mnist; mini takes none", 2),
-        (["mnist", "--seed", "1"], "--seed is for mini and simulated; mnist takes none", 2),
+        (
+            ["mnist", "--seed", "1"],
+            "--seed is for mini, simulated, two_speakers; mnist takes none",
+            2,
+        ),
         (["mnist", "--from", "gone"], "gone: no train-images-idx3-ubyte", 1),
         (["mini", "--seed", "-1"], "--seed -1", 2),
         (["mini", "--conf", "gone.toml"], "gone.toml: no such conf file", 1),
