@@ -124,8 +124,12 @@ def _within_full_scale(samples: Float[np.ndarray, " time"]) -> Float32[np.ndarra
     return (samples * min(1.0, PEAK / max(peak, 1e-9))).astype(np.float32)
 
 
-def truth(placed: Sequence[Placed], speakers: Sequence[str], recording: str) -> Annotation:
+def truth(
+    placed: Sequence[Placed], speakers: Sequence[str], recording: str, bridged_s: float = 0.0
+) -> Annotation:
     """Who speaks when, by name; a speaker's spans that touch are one turn.
+
+    So are those that a shorter pause than `bridged_s` parts, whoever speaks in it.
 
     Raises:
         BadCall: nothing was placed.
@@ -139,4 +143,4 @@ def truth(placed: Sequence[Placed], speakers: Sequence[str], recording: str) -> 
         for start, end in one.spoken.spans:
             segment = Segment(round(one.start_s + start, 3), round(one.start_s + end, 3))
             reference[segment, track] = speakers[one.speaker]
-    return reference.support()
+    return reference.support(bridged_s)

@@ -13,6 +13,7 @@ from diarize.audio.energy import SpeechRule, clearance_db, frame_levels_db, spee
 from diarize.audio.frames import to_samples
 from diarize.audio.io import RATE_HZ, read_audio
 from diarize.audio.mix import at_level
+from diarize.audio.resample import resample
 
 LEVEL_DBFS = -26.0  # the active level every utterance is brought to
 MS = RATE_HZ // 1000  # turns are cut on whole milliseconds, the finest that RTTM tells
@@ -45,7 +46,8 @@ class Voice:
     """Gives one speaker's sound turn by turn; nothing twice until all has been used.
 
     Utterances whose background hides their pauses are left out, for their truth would be wrong.
-    The others come in an order drawn from `generator`, each at the same active level.
+    The others come in an order drawn from `generator`, each at the same active level. A `speed`
+    other than 1 plays them faster or slower, which moves pitch and formants too.
     """
 
     def __init__(
@@ -53,7 +55,9 @@ class Voice:
         paths: Sequence[Path],
         generator: np.random.Generator,
         rule: SpeechRule | None = None,
+        speed: float = 1.0,
     ) -> None:
+        self._speed = speed
         self._paths = list(paths)
         self._generator = generator
         self._rule = rule or SpeechRule()
@@ -138,6 +142,8 @@ class Voice:
                 order = self._generator.permutation(len(self._paths))
                 self._waiting = [self._paths[i] for i in order]
             samples = read_audio(self._waiting.pop()).samples
+            if self._speed != 1:
+                samples = resample(samples, round(RATE_HZ * self._speed), RATE_HZ)
             spans = speech_spans(samples, RATE_HZ, self._rule)
             if spans and clearance_db(samples, RATE_HZ) >= CLEAR_DB:
                 self._spoken = Spoken(at_level(samples, RATE_HZ, LEVEL_DBFS), tuple(spans))

@@ -37,7 +37,12 @@ class SimulatedSettings:
 
     `split` takes the speakers, noises and rooms of one split only ("all" takes every one);
     `min_speaker_s` leaves out speakers with less sound than that, `collections` all but those
-    sets of the table (empty: every set). The rest as in TurnTaking and Acoustics.
+    sets of the table (empty: every set). `speeds` makes several voices of each speaker by playing
+    him faster or slower (empty: as he is); a conversation has at most one of them. With
+    `backchannels_follow`, their rate in `turns` belongs to the overlap share there, and goes up
+    and down with the one that is drawn. Pauses of one speaker shorter than `bridged_s` count as
+    speech in the truth, as in references made from segments (0: the truth is tight).
+    The rest as in TurnTaking and Acoustics.
     """
 
     split: str = "train"
@@ -49,6 +54,9 @@ class SimulatedSettings:
     max_s: float = 90.0
     min_overlap: float = 0.05
     max_overlap: float = 0.2
+    speeds: tuple[float, ...] = ()
+    bridged_s: float = 0.0
+    backchannels_follow: bool = False
     turns: TurnTaking = field(default_factory=TurnTaking)
     acoustics: Acoustics = field(default_factory=Acoustics)
 
@@ -63,6 +71,11 @@ class SimulatedSettings:
                     f"{low} = {getattr(self, low)}, {high} = {getattr(self, high)}; "
                     f"expected {least} <= {low} <= {high} <= {most}"
                 )
+        for speed in self.speeds:
+            if not 0.5 <= speed <= 2:
+                raise BadCall(f"speeds = {list(self.speeds)}; expected numbers from 0.5 to 2")
+        if not 0 <= self.bridged_s <= 5:
+            raise BadCall(f"bridged_s = {self.bridged_s}; expected 0 to 5 seconds")
 
 
 @dataclass(frozen=True)
@@ -146,7 +159,7 @@ def simulate(
     speakers = list(voices)
     duration_s = round(float(generator.uniform(settings.min_s, settings.max_s)), 3)
     share = float(generator.uniform(settings.min_overlap, settings.max_overlap))
-    rules = replace(settings.turns, overlap_share=share)
+    rules = _rules(settings, share)
     takes = [voice.take for voice in voices.values()]
     placed = take_turns(takes, duration_s, rules, generator)
     samples, acoustics = heard(
@@ -157,10 +170,19 @@ def simulate(
         settings.acoustics,
         generator,
     )
-    reference = truth(placed, speakers, recording)
+    reference = truth(placed, speakers, recording, settings.bridged_s)
     facts: dict[str, object] = {"split": settings.split, "speakers": speakers, **acoustics}
     facts |= {"overlap_aim": round(share, 4), "overlap": round(overlap_share(reference), 4)}
     return Conversation(recording, samples, RATE_HZ, reference, seed, facts)
+
+
+def _rules(settings: SimulatedSettings, share: float) -> TurnTaking:
+    """The rules of turn-taking for that share of overlap."""
+    rules = replace(settings.turns, overlap_share=share)
+    if not settings.backchannels_follow or not settings.turns.overlap_share:
+        return rules
+    factor = share / settings.turns.overlap_share
+    return replace(rules, backchannels_per_min=factor * rules.backchannels_per_min)
 
 
 def _cast(
@@ -180,15 +202,25 @@ def _cast(
     voices: dict[str, Voice] = {}
     for index in generator.permutation(len(able)):
         paths = [one.path for one in files[able[index]]]
-        voice = Voice(paths, generator.spawn(1)[0])
+        speed = float(generator.choice(settings.speeds)) if settings.speeds else 1.0
+        voice = Voice(paths, generator.spawn(1)[0], speed=speed)
         if voice.can_speak():
-            voices[able[index]] = voice
+            voices[voice_name(able[index], speed)] = voice
         if len(voices) == n_speakers:
             return voices
     raise BadCall(
         f"split {settings.split!r} has {len(voices)} speakers with {settings.min_speaker_s:g} s "
         f"or more of clean speech; {n_speakers} are needed"
     )
+
+
+def voice_name(speaker: str, speed: float) -> str:
+    """What a speaker is called at a speed: somebody else, unless it is his own.
+
+    >>> voice_name("ann", 1.0), voice_name("ann", 1.1)
+    ('ann', 'ann@1.1')
+    """
+    return speaker if speed == 1 else f"{speaker}@{speed:g}"
 
 
 def _of_split(files: Sequence[Path], split: str) -> list[Path]:

@@ -10,21 +10,24 @@ from jaxtyping import Float
 
 from diarize.audio.io import RATE_HZ
 from diarize.corpora.phrases import Spoken
+from diarize.errors import BadCall
 
 FRAME_S = 0.01
-SHORTEST_TURN_S, LONGEST_TURN_S = 0.4, 15.0
 LATE_OVERLAP_S = 2.0  # with more than that to catch up on, the floor changes hands
+CATCH_UP_S = 2.0  # so much missing overlap makes the next one longer by a factor of e, the most
+SHORTEST_BACKCHANNEL_S, SHORTEST_HOST_S = 0.15, 1.5
+BREATH_S = 0.05  # the least pause before another's turn
 Take = Callable[[float], Spoken]  # gives about that many seconds of one speaker
 
 
 @dataclass(frozen=True)
 class TurnTaking:
-    """The statistics of a conversation.
+    """The statistics of a conversation; the defaults are of no corpus, `turn_statistics` measures.
 
     Turn lengths are log-normal with that median and that spread of the logarithm; pauses are
     exponential. A next turn begins before the end of the last as long as overlapped speech
     falls short of `overlap_share` of all time with speech. `stay` is the chance that the
-    same person goes on after a pause, `silence` that a pause is 2 to 6 s long. Shares of the
+    same person goes on after a pause, `silence` that a pause is a long one. Shares of the
     floor come from a Dirichlet distribution: a small `concentration` makes them unequal.
     """
 
@@ -34,8 +37,36 @@ class TurnTaking:
     pause_mean_s: float = 0.5
     stay: float = 0.25
     silence: float = 0.03
-    backchannels_per_min: float = 3.0
+    backchannels_per_min: float = 3.0  # of a turn, within which they lie
     concentration: float = 4.0
+    shortest_turn_s: float = 0.4
+    longest_turn_s: float = 15.0
+    length_memory: float = 0.0  # correlation of a turn's logarithm of length with the last one's
+    own_pause_least_s: float = 0.05  # a shorter pause of one's own does not end the turn
+    own_pause_mean_s: float | None = None  # what is beyond that; None: as before another's turn
+    min_silence_s: float = 2.0
+    max_silence_s: float = 6.0
+    interrupts: float = 1.0  # chance that another's turn begins early, while overlap is missing
+    overlap_mean_s: float | None = None  # early by that, exponential; None: by all that is missing
+    backchannel_median_s: float | None = None  # log-normal; None: evenly from 0.25 to 0.8 s
+    backchannel_spread: float = 0.0
+    company: float = 0.0  # chance that a third person joins a backchannel, then a fourth
+
+    def __post_init__(self) -> None:
+        for name in ("overlap_share", "stay", "silence", "interrupts", "company"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise BadCall(f"{name} = {getattr(self, name)}; expected 0 to 1")
+        if not -1 < self.length_memory < 1:
+            raise BadCall(f"length_memory = {self.length_memory}; expected over -1 and under 1")
+        for low, high, least in (
+            ("shortest_turn_s", "longest_turn_s", 0.1),
+            ("min_silence_s", "max_silence_s", 0.0),
+        ):
+            if not least <= getattr(self, low) <= getattr(self, high):
+                raise BadCall(
+                    f"{low} = {getattr(self, low)}, {high} = {getattr(self, high)}; "
+                    f"expected {least:g} <= {low} <= {high}"
+                )
 
 
 @dataclass(frozen=True)
@@ -56,6 +87,7 @@ class _Floor:
         self.free_s = np.zeros(n_speakers)  # from when on each speaker may begin again
         self.end_s = 0.0
         self._talking = np.zeros(round(duration_s / FRAME_S) + 1, np.int16)
+        self._n_spoken = self._n_overlapped = 0  # of its frames
 
     def place(self, speaker: int, start_s: float, spoken: Spoken) -> None:
         start_s = round(max(start_s, float(self.free_s[speaker]), 0.0), 3)
@@ -67,13 +99,14 @@ class _Floor:
         self.end_s = max(self.end_s, start_s + spoken.duration_s)
         for start, end in spoken.spans:
             first, last = ((start_s + time_s) / FRAME_S for time_s in (start, end))
-            self._talking[round(first) : round(last)] += 1
+            talking = self._talking[round(first) : round(last)]
+            self._n_spoken += int(np.count_nonzero(talking == 0))
+            self._n_overlapped += int(np.count_nonzero(talking == 1))
+            talking += 1
 
     def overlap_missing_s(self, share: float) -> float:
         """How much more overlap it takes to reach that share of all time with speech."""
-        return FRAME_S * float(
-            share * np.count_nonzero(self._talking) - np.count_nonzero(self._talking > 1)
-        )
+        return FRAME_S * float(share * self._n_spoken - self._n_overlapped)
 
     def unheard(self) -> list[int]:
         heard = {one.speaker for one in self.placed}
@@ -90,22 +123,25 @@ def take_turns(
     floor = _Floor(len(takes), duration_s)
     shares = generator.dirichlet(np.full(len(takes), rules.concentration))
     floor.end_s = min(float(generator.exponential(rules.pause_mean_s)), duration_s / 4)
-    holder, last_s = -1, 0.0
-    while duration_s - floor.end_s > 2 * SHORTEST_TURN_S:
+    holder, last_s, deviation = -1, 0.0, 0.0
+    while duration_s - floor.end_s > 2 * rules.shortest_turn_s:
         missing_s = floor.overlap_missing_s(rules.overlap_share)
-        stay = rules.stay if missing_s < LATE_OVERLAP_S else 0.0
+        is_late = missing_s >= LATE_OVERLAP_S and rules.overlap_mean_s is None
+        stay = 0.0 if is_late else rules.stay
         speaker = _next_speaker(floor, holder, shares, stay, generator)
-        wanted_s = rules.turn_median_s * np.exp(rules.turn_spread * generator.normal())
+        news = np.sqrt(1 - rules.length_memory**2) * generator.normal()
+        deviation = rules.length_memory * deviation + news
+        wanted_s = rules.turn_median_s * np.exp(rules.turn_spread * deviation)
         left_s = (duration_s - floor.end_s) / max(1, len(floor.unheard()))
-        longest_s = min(LONGEST_TURN_S, max(left_s, SHORTEST_TURN_S))
-        spoken = takes[speaker](float(np.clip(wanted_s, SHORTEST_TURN_S, longest_s)))
-        if speaker != holder and holder >= 0 and missing_s > 0.1:
-            over_s = missing_s * generator.uniform(0.5, 1.5)
+        longest_s = min(rules.longest_turn_s, max(left_s, rules.shortest_turn_s))
+        spoken = takes[speaker](float(np.clip(wanted_s, rules.shortest_turn_s, longest_s)))
+        over_s = 0.0
+        if speaker != holder and holder >= 0:
+            over_s = _over_s(missing_s, rules, generator)
+        if over_s > 0:
             offset_s = -min(over_s, 0.85 * last_s, 0.9 * spoken.duration_s)
-        elif generator.random() < rules.silence:
-            offset_s = generator.uniform(2, 6)
         else:
-            offset_s = 0.05 + generator.exponential(rules.pause_mean_s)
+            offset_s = _pause_s(speaker == holder, rules, generator)
         before = len(floor.placed)
         floor.place(speaker, floor.end_s + offset_s, spoken)
         if len(floor.placed) == before:
@@ -114,6 +150,26 @@ def take_turns(
         if rules.overlap_share > 0:
             _backchannels(floor, takes, floor.placed[-1], rules, generator)
     return floor.placed
+
+
+def _over_s(missing_s: float, rules: TurnTaking, generator: np.random.Generator) -> float:
+    """By how much another's turn begins before the end of the last; 0: it does not."""
+    if rules.interrupts < 1 and generator.random() >= rules.interrupts:
+        return 0.0
+    if rules.overlap_mean_s is None:
+        return missing_s * generator.uniform(0.5, 1.5) if missing_s > 0.1 else 0.0
+    factor = np.exp(np.clip(missing_s / CATCH_UP_S, -1, 1)) if rules.overlap_share > 0 else 0.0
+    return float(factor * generator.exponential(rules.overlap_mean_s))
+
+
+def _pause_s(is_own: bool, rules: TurnTaking, generator: np.random.Generator) -> float:
+    """How long nobody has the floor before the next turn."""
+    if generator.random() < rules.silence:
+        return generator.uniform(rules.min_silence_s, rules.max_silence_s)
+    if not is_own:
+        return BREATH_S + generator.exponential(rules.pause_mean_s)
+    mean_s = rules.pause_mean_s if rules.own_pause_mean_s is None else rules.own_pause_mean_s
+    return rules.own_pause_least_s + generator.exponential(mean_s)
 
 
 def _next_speaker(
@@ -144,13 +200,32 @@ def _backchannels(
     """Short words of others during a turn."""
     length_s = turn.spoken.duration_s
     expected = rules.backchannels_per_min * length_s / 60
-    for _ in range(int(generator.poisson(expected)) if length_s > 1.5 else 0):
-        others = [one for one in range(len(takes)) if one != turn.speaker]
-        start_s = turn.start_s + generator.uniform(0.3, length_s - 0.5)
-        free = [one for one in others if floor.free_s[one] < start_s]
-        if free:
+    n_words = int(generator.poisson(expected)) if length_s > SHORTEST_HOST_S else 0
+    if rules.backchannel_median_s is None:
+        for _ in range(n_words):
+            start_s = turn.start_s + generator.uniform(0.3, length_s - 0.5)
+            if free := _free(floor, turn.speaker, start_s):
+                speaker = free[int(generator.integers(len(free)))]
+                floor.place(speaker, start_s, takes[speaker](float(generator.uniform(0.25, 0.8))))
+        return
+    deviations = rules.backchannel_spread * generator.normal(size=n_words)
+    short_s = rules.backchannel_median_s * np.exp(deviations)
+    short_s = np.clip(short_s, SHORTEST_BACKCHANNEL_S, 0.9 * length_s)
+    starts_s = turn.start_s + generator.uniform(0, 1, n_words) * (length_s - short_s)
+    for at in np.argsort(starts_s):  # in time's order, for nobody is free before he spoke last
+        start_s = float(starts_s[at])
+        while free := _free(floor, turn.speaker, start_s):
             speaker = free[int(generator.integers(len(free)))]
-            floor.place(speaker, start_s, takes[speaker](float(generator.uniform(0.25, 0.8))))
+            floor.place(speaker, start_s, takes[speaker](float(short_s[at])))
+            if generator.random() >= rules.company:
+                break
+            start_s += float(generator.uniform(0, short_s[at]))
+
+
+def _free(floor: _Floor, holder: int, start_s: float) -> list[int]:
+    """Who may begin then: all but the holder of the floor and those who still talk."""
+    others = [one for one in range(len(floor.free_s)) if one != holder]
+    return [one for one in others if floor.free_s[one] < start_s]
 
 
 def _cut(spoken: Spoken, longest_s: float) -> Spoken:

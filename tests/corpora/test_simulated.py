@@ -9,6 +9,7 @@ from diarize.audio.frames import FrameGrid
 from diarize.audio.io import RATE_HZ
 from diarize.corpora.acoustics import Acoustics
 from diarize.corpora.conversation import overlap_share, write_conversations
+from diarize.corpora.phrases import Voice
 from diarize.corpora.simulated import (
     SimulatedData,
     SimulatedSettings,
@@ -16,8 +17,10 @@ from diarize.corpora.simulated import (
     make_simulated,
     read_sources,
     simulate,
+    voice_name,
 )
 from diarize.corpora.speech_table import in_split, split_of
+from diarize.corpora.turn_taking import TurnTaking
 from diarize.errors import BadCall, BadFile
 from diarize.formats.manifest import read_manifest
 from diarize.formats.rttm import read_rttm
@@ -114,6 +117,10 @@ def test_too_few_speakers_are_told(sources):
 def test_settings_that_cannot_be_meant_are_refused(wrong):
     with pytest.raises(BadCall, match=next(iter(wrong))):
         SimulatedSettings(**wrong)
+    with pytest.raises(BadCall, match="speeds"):
+        SimulatedSettings(speeds=(1.0, 3.0))
+    with pytest.raises(BadCall, match="bridged_s"):
+        SimulatedSettings(bridged_s=-1.0)
     with pytest.raises(BadCall, match="room_probability"):
         Acoustics(room_probability=1.5)
     with pytest.raises(BadCall, match="min_snr_db"):
@@ -171,3 +178,56 @@ def test_conversations_of_real_readers_look_like_conversations(real):
     assert 0.4 < np.median(turns) < 3.0
     spoken_s = conversation.reference.get_timeline().support().duration()
     assert 0.6 < spoken_s / (len(conversation.samples) / RATE_HZ) < 0.97
+
+
+def test_a_speaker_at_another_speed_is_somebody_else_never_beside_himself(sources):
+    settings = dataclasses.replace(SHORT, speeds=(0.9, 1.0, 1.1))
+    heard = set()
+    for seed in range(4):
+        names = simulate(sources, settings, seed).reference.labels()
+        heard |= set(names)
+        people = [name.split("@")[0] for name in names]
+        assert len(set(people)) == len(people)
+    assert {name.partition("@")[2] for name in heard} == {"", "0.9", "1.1"}
+    assert voice_name("ann", 0.9) == "ann@0.9"
+
+
+def test_a_faster_voice_is_shorter_and_higher_and_its_truth_goes_with_it(tmp_path):
+    seconds = np.arange(2 * RATE_HZ) / RATE_HZ
+    tone = 0.2 * np.sin(2 * np.pi * 400 * seconds) * (seconds > 0.5) * (seconds < 1.5)
+    noise = 1e-4 * np.random.default_rng(0).normal(size=len(tone))
+    soundfile.write(tmp_path / "tone.wav", tone + noise, RATE_HZ)
+    for speed in (1.0, 1.25):
+        voice = Voice([tmp_path / "tone.wav"], np.random.default_rng(0), speed=speed)
+        spoken = voice.take(0.9)
+        spectrum = np.abs(np.fft.rfft(spoken.samples))
+        peak_hz = np.argmax(spectrum) * RATE_HZ / len(spoken.samples)
+        assert peak_hz == pytest.approx(400 * speed, abs=3)
+        (span,) = spoken.spans
+        assert span[1] - span[0] == pytest.approx(1 / speed, abs=0.05)
+
+
+def test_short_pauses_of_a_speaker_are_speech_where_they_are_bridged(sources):
+    tight = simulate(sources, SHORT, 2)
+    bridged = simulate(sources, dataclasses.replace(SHORT, bridged_s=1.0), 2)
+    assert bridged.samples.tobytes() == tight.samples.tobytes()
+    assert bridged.reference == tight.reference.support(1.0)
+    assert len(bridged.reference) < len(tight.reference)
+
+
+def test_the_rate_of_backchannels_follows_the_overlap(sources):
+    words = []
+    for share in (0.01, 0.3):
+        turns = TurnTaking(overlap_share=0.1, backchannels_per_min=20.0, turn_median_s=4.0)
+        settings = dataclasses.replace(
+            SHORT,
+            min_s=60.0,
+            max_s=60.0,
+            min_overlap=share,
+            max_overlap=share,
+            backchannels_follow=True,
+            turns=turns,
+        )
+        reference = simulate(sources, settings, 0).reference
+        words.append(sum(turn.duration < 0.8 for turn in reference.itersegments()))
+    assert words[1] > 2 * words[0]
