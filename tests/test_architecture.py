@@ -15,7 +15,8 @@ FLOORS = [  # a room sees only the floors written above its own
     {"layers", "corpora"},
     {"models"},
     {"viz"},
-    {"training", "inference"},
+    {"training"},
+    {"inference"},
     {"cli"},
     {"__main__"},
 ]

@@ -6,7 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
-CORPORA = {"digits": "single digits and mixtures of them, from MNIST (`diarize fetch mnist`)"}
+CORPORA = {
+    "digits": "single digits and mixtures of them, from MNIST (`diarize fetch mnist`)",
+    "scenes": "what is heard of recordings with a known truth (a manifest.jsonl in each folder)",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

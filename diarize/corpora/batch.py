@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Protocol, runtime_checkable
 
-from jaxtyping import Float, Int
+import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 
@@ -23,10 +24,51 @@ class Batch:
 
     inputs: Float[Tensor, "batch ..."]
     labels: Int[Tensor, " batch"] | None = None
-    patterns: Int[Tensor, "batch stream"] | None = None
+    patterns: Int[Tensor, "batch *frame stream"] | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenes(Batch):
+    """Windows of recordings, and the people who may talk there. Frames are of 16.875 ms.
+
+    `inputs` are features of a speaker network before pooling, (batch, frame, channel); `patterns`
+    say who talks in which frame, (batch, frame, speaker), with -1 in all of a frame of which that
+    is not to be known. The number of frames is even.
+
+    Attributes:
+        context: the last hidden layer of the segmentation network.
+        mel: natural log of the power in mel bands.
+        typical: its mean over the speech of the whole recording.
+        activity: P(anyone talks), P(two talk), as the segmentation has it.
+        profile: the voice of each speaker, of unit length; zeros where there is none.
+        heard_s: seconds of speech that each profile rests on.
+        similarity: cosine of each profile with the voice heard around each frame, at three sizes.
+        local: how much the segmentation's windows say that each speaker talks, 0 to 1.
+        is_there: which speakers there are; the others fill up the batch.
+        is_frame: which frames there are.
+        pause_s: pauses of one speaker that are shorter than this count as speech.
+    """
+
+    context: Float[Tensor, "batch frame hidden"]
+    mel: Float[Tensor, "batch frame band"]
+    typical: Float[Tensor, "batch band"]
+    activity: Float[Tensor, "batch frame 2"]
+    profile: Float[Tensor, "batch speaker dimension"]
+    heard_s: Float[Tensor, "batch speaker"]
+    similarity: Float[Tensor, "batch frame speaker 3"]
+    local: Float[Tensor, "batch frame speaker"]
+    is_there: Bool[Tensor, "batch speaker"]
+    is_frame: Bool[Tensor, "batch frame"]
+    pause_s: Float[Tensor, " batch"]
+
+    def to(self, device: torch.device) -> Scenes:
+        """The same on another device."""
+        tensors = {field.name: getattr(self, field.name) for field in fields(self)}
+        there = {name: one.to(device) for name, one in tensors.items() if one is not None}
+        return replace(self, **there)
 
 
 @runtime_checkable

@@ -14,8 +14,12 @@ from diarize.errors import BadCall
 SUPPLIES = {
     "digits": "diarize.corpora.digits:DigitSupply",
     "two_speakers": "diarize.corpora.chunk_supply:ChunkSupply",
+    "scenes": "diarize.inference.scene_supply:SceneSupply",  # it hears as inference does
 }
-PREPARERS = {"digits": "diarize.corpora.digit_sets:prepare_digits"}
+PREPARERS = {
+    "digits": "diarize.corpora.digit_sets:prepare_digits",
+    "scenes": "diarize.inference.scene_supply:prepare_scenes",
+}
 
 
 def make_supply(name: str, folder: Path | str, settings: Mapping[str, Any], where: str) -> Supply:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Float16, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -30,6 +30,7 @@ FRAME_HOP_SAMPLES = 270  # stride 10, then three poolings by 3
 RECEPTIVE_SAMPLES = 991
 POWERSET = ((), (0,), (1,), (2,), (0, 1), (0, 2), (1, 2))
 N_LOCAL = 3
+CONTEXT = 128  # channels of the last hidden layer
 HOP_S = FRAME_HOP_SAMPLES / RATE_HZ
 START_S = (RECEPTIVE_SAMPLES - FRAME_HOP_SAMPLES) / 2 / RATE_HZ  # where frame 0 begins
 BATCH_WINDOWS = 12  # about 15 MB each while they are listened to
@@ -58,6 +59,7 @@ class LocalActivity:
     overlap: Float[np.ndarray, "window frame"]  # P(two talk)
     first_frame: Int[np.ndarray, " window"]
     n_frames: int  # of the whole recording
+    context: Float16[np.ndarray, "recording_frame 128"] | None = None  # where asked for
 
     @property
     def n_windows(self) -> int:
@@ -136,13 +138,23 @@ class Segmentation(nn.Module):
         self.linear = nn.ModuleList([nn.Linear(256, 128), nn.Linear(128, 128)])
         self.classifier = nn.Linear(128, len(POWERSET))
 
-    def forward(self, samples: Float[Tensor, "batch time"]) -> Float[Tensor, "batch frame pattern"]:
-        """Log-probability of each pattern of speakers in every frame."""
+    def context(self, samples: Float[Tensor, "batch time"]) -> Float[Tensor, "batch frame 128"]:
+        """The last hidden layer: what the classifier sees of each frame and all around it."""
         hidden = self.sincnet(samples.unsqueeze(1)).transpose(1, 2)
         hidden, _ = self.lstm(hidden)
         for linear in self.linear:
             hidden = functional.leaky_relu(linear(hidden))
-        return functional.log_softmax(self.classifier(hidden), dim=-1)
+        return hidden
+
+    def classify(
+        self, context: Float[Tensor, "batch frame 128"]
+    ) -> Float[Tensor, "batch frame pattern"]:
+        """Log-probability of each pattern of speakers, given the last hidden layer."""
+        return functional.log_softmax(self.classifier(context), dim=-1)
+
+    def forward(self, samples: Float[Tensor, "batch time"]) -> Float[Tensor, "batch frame pattern"]:
+        """Log-probability of each pattern of speakers in every frame."""
+        return self.classify(self.context(samples))
 
 
 def load_segmentation(path: Path | None = None) -> Segmentation:
@@ -163,20 +175,28 @@ def segment(
     samples: Float[np.ndarray, " time"],
     hop_frames: int = 148,
     progress: Callable[[float], None] | None = None,
+    keep_context: bool = False,
 ) -> LocalActivity:
     """Local speaker activity of a whole recording at 16 kHz, in windows of ten seconds.
 
     Windows begin every `hop_frames` frames of 16.875 ms (148: about 2.5 s), so that all frames lie
     on one grid; the last ends with the recording, and a recording shorter than a window is padded
-    with silence. `progress` is told the share that is done.
+    with silence. `progress` is told the share that is done. With `keep_context` the last hidden
+    layer is kept, of each frame from the window whose middle is nearest.
     """
     starts = window_starts(len(samples), hop_frames)
     device = next(network.parameters()).device
+    n_frames = math.ceil(len(samples) / FRAME_HOP_SAMPLES)
+    n_frames = min(n_frames, int(starts[-1]) + n_segmentation_frames(WINDOW_SAMPLES))
+    context = np.zeros((n_frames if keep_context else 0, CONTEXT), dtype=np.float16)
     patterns = []
     with torch.inference_mode():
         for first in range(0, len(starts), BATCH_WINDOWS):
             batch = _cut(samples, starts[first : first + BATCH_WINDOWS])
-            patterns.append(network(batch.to(device)).exp().cpu().numpy())
+            hidden = network.context(batch.to(device))
+            patterns.append(network.classify(hidden).exp().cpu().numpy())
+            if keep_context:
+                _keep_nearest(context, hidden.half().cpu().numpy(), starts, first)
             if progress is not None:
                 progress(min(1.0, (first + BATCH_WINDOWS) / len(starts)))
     pattern = np.concatenate(patterns)
@@ -186,10 +206,24 @@ def segment(
         speech=1.0 - pattern[..., n_members == 0].sum(-1),
         overlap=pattern[..., n_members == 2].sum(-1),
         first_frame=starts,
-        n_frames=min(
-            math.ceil(len(samples) / FRAME_HOP_SAMPLES), int(starts[-1]) + pattern.shape[1]
-        ),
+        n_frames=n_frames,
+        context=context if keep_context else None,
     )
+
+
+def _keep_nearest(
+    context: Float16[np.ndarray, "recording_frame 128"],
+    hidden: Float16[np.ndarray, "window frame 128"],
+    starts: Int[np.ndarray, " recording_window"],
+    first: int,
+) -> None:
+    """Write into `context` what windows `first` on say of the frames nearest to their middles."""
+    n_window_frames = hidden.shape[1]
+    between = (starts[1:] + starts[:-1] + n_window_frames) // 2  # of neighbouring windows' middles
+    edges = np.concatenate([[0], between, [len(context)]])
+    for window, frames in enumerate(hidden, start=first):
+        low, high = int(edges[window]), min(int(edges[window + 1]), len(context))
+        context[low:high] = frames[low - starts[window] : high - starts[window]]
 
 
 def _cut(

@@ -66,6 +66,62 @@ class SpeakerBounds:
     most: int = 20
 
 
+@dataclass(frozen=True)
+class SpeakerSet:
+    """Some speakers of a recording, who may be all of them.
+
+    Attributes:
+        voice: of each, of unit length; who says most first.
+        talk_s: seconds that each says alone.
+        alike: by how much the two that are most alike are more so than two people are; below 0,
+            all of them are different people.
+    """
+
+    voice: Float[np.ndarray, "speaker dimension"]
+    talk_s: Float[np.ndarray, " speaker"]
+    alike: float
+
+    def __len__(self) -> int:
+        return len(self.talk_s)
+
+
+def speaker_sets(
+    units: Units,
+    embed: Embed,
+    least_s: float | None = None,
+    settings: ClusterSettings | None = None,
+) -> list[SpeakerSet]:
+    """All sets of speakers on the way from many small groups to one, the smallest set first.
+
+    A group must say `least_s` to be among them; by default as much as `find_speakers` asks for.
+    No units give no sets.
+    """
+    settings = settings or ClusterSettings()
+    if not len(units.talk_s):
+        return []
+    group = _link(embed(units.statistic), 1, settings.unit_distance)
+    talk_s = np.bincount(group, weights=units.talk_s)
+    if least_s is None:
+        least_s = settings.least_speaker_s(float(units.talk_s.sum()))
+    founders = np.argsort(-talk_s, kind="stable")[: max(int((talk_s >= least_s).sum()), 1)]
+    groups = _Groups(units, group, founders, embed, settings)
+    return groups.path()[::-1]
+
+
+def candidates(
+    sets: list[SpeakerSet], more: int, bounds: SpeakerBounds, dimension: int
+) -> SpeakerSet:
+    """The set with `more` voices than seem to be different people, or the nearest there is.
+
+    It has at least `bounds.least` voices, if so many were told apart, and at most `bounds.most`.
+    """
+    if not sets:
+        return SpeakerSet(np.zeros((0, dimension), np.float32), np.zeros(0), 0.0)
+    seem = max((len(one) for one in sets if one.alike < 0), default=1)
+    wanted = int(np.clip(seem + more, bounds.least, bounds.most))
+    return sets[min(wanted, len(sets)) - 1]
+
+
 def find_speakers(
     units: Units, embed: Embed, bounds: SpeakerBounds, settings: ClusterSettings | None = None
 ) -> Float[np.ndarray, "speaker dimension"]:
@@ -141,10 +197,30 @@ class _Groups:
                 if len(self.voice) <= bounds.most:
                     return
                 first, second = self._cheapest()
-            self._join(first, second)
-            excess = np.delete(np.delete(excess, second, 0), second, 1)
-            kept = first - int(second < first)
-            excess[kept] = excess[:, kept] = self._excess(kept)
+            excess = self._joined(excess, first, second)
+
+    def path(self) -> list[SpeakerSet]:
+        """What there is before each joining of the two most alike, until one is left."""
+        excess = np.stack([self._excess(row) for row in range(len(self.voice))])
+        found = []
+        while True:
+            first, second = divmod(int(excess.argmax()), len(excess))
+            order = np.argsort(-self.talk_s, kind="stable")
+            alike = float(excess[first, second])
+            found.append(SpeakerSet(self.voice[order], self.talk_s[order], alike))
+            if len(self.voice) == 1:
+                return found
+            excess = self._joined(excess, first, second)
+
+    def _joined(
+        self, excess: Float[np.ndarray, "group group"], first: int, second: int
+    ) -> Float[np.ndarray, "fewer fewer"]:
+        """Join two groups; the excess of all pairs thereafter."""
+        self._join(first, second)
+        excess = np.delete(np.delete(excess, second, 0), second, 1)
+        kept = first - int(second < first)
+        excess[kept] = excess[:, kept] = self._excess(kept)
+        return excess
 
     def _excess(self, row: int) -> Float[np.ndarray, " group"]:
         """By how much group `row` and each other are more alike than two people are."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import torch
-from jaxtyping import Float
-from pyannote.core import Annotation, Segment, Timeline
+from jaxtyping import Bool, Float
 
 from diarize import __version__
 from diarize.audio.io import Audio, audio_from_array, read_audio
@@ -24,10 +23,17 @@ from diarize.features.segmentation import (
 )
 from diarize.features.speaker import load_speaker_network
 from diarize.features.vad import DETECTORS, detect_speech
-from diarize.formats.exports import Export, csv_text, json_text
-from diarize.formats.rttm import rttm_text
 from diarize.formats.text import one_word
-from diarize.inference.cluster import ClusterSettings, SpeakerBounds, find_speakers
+from diarize.inference.attribute import AttributorSettings, attribute, load_attributor
+from diarize.inference.cluster import (
+    ClusterSettings,
+    SpeakerBounds,
+    candidates,
+    find_speakers,
+    speaker_sets,
+)
+from diarize.inference.diarization import Diarization, Speaker
+from diarize.inference.hearing import hear
 from diarize.inference.stitch import (
     NOBODY,
     BlendSettings,
@@ -37,11 +43,13 @@ from diarize.inference.stitch import (
     overlap_add,
     similarity_over_time,
 )
-from diarize.inference.turns import TurnSettings, active_speakers, to_turns
+from diarize.inference.turns import TurnSettings, active_speakers, talking, to_turns
 from diarize.inference.voices import Voices, hear_voices
 from diarize.models.contract import Activity
+from diarize.models.msvae.speech.model import SpeechMSVAE
 
 SEGMENTATION = "segmentation"
+ATTRIBUTORS = ("msvae", "cluster")
 ON = 0.5  # what another detector than the segmentation must exceed
 Progress = Callable[[str, float], None]
 
@@ -50,6 +58,7 @@ Progress = Callable[[str, float], None]
 class DiarizerSettings:
     """All that decides a result besides the recording."""
 
+    attributor: str = "cluster"  # msvae or cluster
     vad: str = SEGMENTATION  # segmentation, silero or webrtc
     embedder: str = "campplus"  # campplus or ecapa
     hop_frames: int = 148  # between windows, in frames of 16.875 ms: about 2.5 s
@@ -64,13 +73,26 @@ class DiarizerSettings:
     unit_distance: float = ClusterSettings.unit_distance
     group_similarity: float = ClusterSettings.group_similarity
     window_weight: float = BlendSettings.window_weight
+    pause_s: float = AttributorSettings.pause_s
+    least_speaker_s: float = AttributorSettings.least_s
+    talk_threshold: float = 0.4  # P(a speaker talks) from which msvae has him on
+    more_voices: int = 2  # that msvae tries beyond those that seem different
     segmentation_weights: Path | None = None
     embedder_weights: Path | None = None
+    attributor_weights: Path | None = None
 
     def __post_init__(self) -> None:
         if self.vad != SEGMENTATION and self.vad not in DETECTORS:
             names = ", ".join([SEGMENTATION, *DETECTORS])
             raise BadCall(f"no voice activity detector {self.vad!r}; there are {names}")
+        if self.attributor not in ATTRIBUTORS:
+            names = ", ".join(ATTRIBUTORS)
+            raise BadCall(f"no attributor {self.attributor!r}; there are {names}")
+        if self.attributor == "msvae" and self.embedder != "campplus":
+            raise BadCall(
+                f"attributor msvae listens through campplus, not {self.embedder}; "
+                "--attributor cluster goes with any embedder"
+            )
         if self.hop_frames < 1:
             raise BadCall(f"hop_frames is {self.hop_frames}; it must be at least 1")
         speaker_bounds(self)
@@ -85,73 +107,6 @@ class DiarizerSettings:
             shortest_gap_s=self.shortest_gap_s,
             shortest_turn_s=self.shortest_turn_s,
         )
-
-
-@dataclass(frozen=True)
-class Speaker:
-    """One person in the recording."""
-
-    name: str
-    speech_s: float
-    embedding: Float[np.ndarray, " dimension"]  # of unit length
-
-
-@dataclass(frozen=True)
-class Diarization:
-    """Who spoke when in one recording, and how sure that is."""
-
-    recording: str
-    duration_s: float
-    annotation: Annotation
-    posterior: Activity
-    speakers: tuple[Speaker, ...]
-    probability: Mapping[tuple[Segment, Hashable], float]  # of each turn of `annotation`
-    notes: tuple[str, ...] = ()  # what was done to the audio before listening
-    made_with: Mapping[str, Any] = field(default_factory=dict)
-
-    def to_rttm(self) -> str:
-        """The turns as RTTM, a line each."""
-        return rttm_text(self.annotation, self.recording)
-
-    def to_json(self, with_posterior: bool = True) -> str:
-        """Turns with their probabilities, speakers, and (unless told not to) frame posteriors."""
-        return json_text(self._export(with_posterior))
-
-    def to_csv(self) -> str:
-        """The turns as a table with a header."""
-        return csv_text(self._export(with_posterior=False))
-
-    def within(self, regions: Timeline) -> Diarization:
-        """The same, with only what lies in `regions`, as of a UEM file."""
-        annotation = Annotation(uri=self.recording)
-        probability: dict[tuple[Segment, Hashable], float] = {}
-        for turn, track, label in self.annotation.itertracks(yield_label=True):
-            for region in regions.support():
-                part = turn & region
-                if part:
-                    annotation[part, label] = label
-                    probability[part, label] = self.probability[turn, track]
-        return replace(self, annotation=annotation, probability=probability)
-
-    def _export(self, with_posterior: bool) -> Export:
-        return Export(
-            annotation=self.annotation,
-            recording=self.recording,
-            duration_s=self.duration_s,
-            probability=self.probability,
-            activity=self.posterior if with_posterior else None,
-            made_with=self.made_with,
-        )
-
-    def _repr_png_(self) -> bytes:
-        from diarize.viz.timeline import png, timeline
-
-        return png(timeline(self.annotation, activity=self.posterior, duration_s=self.duration_s))
-
-    def _repr_html_(self) -> str:
-        from diarize.viz.notebook import card
-
-        return card(self.annotation, self.recording, self.duration_s, self._repr_png_())
 
 
 def speaker_bounds(settings: DiarizerSettings) -> SpeakerBounds:
@@ -189,6 +144,9 @@ class Diarizer:
         self._voices = load_speaker_network(
             self.settings.embedder, self.settings.embedder_weights, device
         )
+        self._attributor: SpeechMSVAE | None = None
+        if self.settings.attributor == "msvae":
+            self._attributor = load_attributor(self.settings.attributor_weights, device)
 
     def __call__(
         self,
@@ -216,6 +174,31 @@ class Diarizer:
         audio = _audio(source, rate_hz)
         name = one_word(recording or audio.recording)
         tell = progress or (lambda step, share: None)
+        found = (self._by_streams if self._attributor else self._by_windows)(audio, settings, tell)
+        return _result(audio, name, found, settings)
+
+    def _by_streams(self, audio: Audio, settings: DiarizerSettings, tell: Progress) -> _Found:
+        """By the speech MS-VAE, which is told more voices than there may be people."""
+        assert self._attributor is not None  # or this would not be asked
+        heard = hear(audio.samples, self._segmentation, self._voices, settings.hop_frames, tell)
+        bounds = speaker_bounds(settings)
+        sets = speaker_sets(heard.voices.units, self._embed)
+        attributed = attribute(
+            self._attributor,
+            heard,
+            candidates(sets, settings.more_voices, bounds, self._voices.dimension),
+            AttributorSettings(pause_s=settings.pause_s, least_s=settings.least_speaker_s),
+            bounds.least,
+            lambda share: tell("attribution", share),
+        )
+        presence = attributed.presence
+        if settings.vad != SEGMENTATION:
+            presence = presence * (_speech(audio, heard.local, settings) > ON)
+        active = talking(presence, settings.talk_threshold, settings.exclusive)
+        return _Found(presence, active, attributed.cast.profile, {})
+
+    def _by_windows(self, audio: Audio, settings: DiarizerSettings, tell: Progress) -> _Found:
+        """By the segmentation's windows, each local speaker given the name he sounds like."""
         local = segment(
             self._segmentation,
             audio.samples,
@@ -230,21 +213,21 @@ class Diarizer:
         stitched = _stitch(local, voices, speakers, settings)
         if settings.vad != SEGMENTATION:
             stitched = replace(stitched, speech=speech)
-        return _result(audio, name, stitched, speakers, settings)
+        active = active_speakers(stitched, settings.turns, settings.exclusive)
+        return _Found(stitched.posterior, active, speakers, {})
+
+    def _embed(
+        self, statistics: Float[np.ndarray, "voice statistic"]
+    ) -> Float[np.ndarray, "voice dimension"]:
+        return self._voices.embed(torch.from_numpy(statistics)).numpy()
 
     def _speakers(
         self, voices: Voices, settings: DiarizerSettings
     ) -> Float[np.ndarray, "speaker dimension"]:
         """One voice a speaker."""
-
-        def embed(
-            statistics: Float[np.ndarray, "voice statistic"],
-        ) -> Float[np.ndarray, "voice dimension"]:
-            return self._voices.embed(torch.from_numpy(statistics)).numpy()
-
         return find_speakers(
             voices.units,
-            embed,
+            self._embed,
             speaker_bounds(settings),
             ClusterSettings(
                 unit_distance=settings.unit_distance, group_similarity=settings.group_similarity
@@ -291,24 +274,28 @@ def _stitch(
     return blend(stitched, similarity, BlendSettings(window_weight=settings.window_weight))
 
 
-def _result(
-    audio: Audio,
-    recording: str,
-    stitched: Stitched,
-    speakers: Float[np.ndarray, "speaker dimension"],
-    settings: DiarizerSettings,
-) -> Diarization:
+@dataclass(frozen=True)
+class _Found:
+    """What an attributor found: each speaker's posterior, where he is on, and his voice."""
+
+    posterior: Float[np.ndarray, "speaker frame"]
+    active: Bool[np.ndarray, "speaker frame"]
+    voice: Float[np.ndarray, "speaker dimension"]
+    speaker_counts: Mapping[int, float]
+
+
+def _result(audio: Audio, recording: str, found: _Found, settings: DiarizerSettings) -> Diarization:
     """Turns out of probabilities, speakers named in the order in which they first speak."""
-    active = active_speakers(stitched, settings.turns, settings.exclusive)
+    active = found.active
     order = [int(speaker) for speaker in np.argsort(active.argmax(axis=1), kind="stable")]
     order = [speaker for speaker in order if active[speaker].any()]
     names = tuple(f"SPEAKER_{number:02d}" for number in range(len(order)))
-    activity = Activity(stitched.posterior[order], HOP_S, names, START_S)
+    activity = Activity(found.posterior[order], HOP_S, names, START_S)
     turns = to_turns(
         activity, active[order], settings.turns, audio.duration_s, recording, settings.exclusive
     )
-    found = tuple(
-        Speaker(name, float(turns.annotation.label_duration(name)), speakers[speaker])
+    speakers = tuple(
+        Speaker(name, float(turns.annotation.label_duration(name)), found.voice[speaker])
         for name, speaker in zip(names, order, strict=True)
     )
     return Diarization(
@@ -316,8 +303,14 @@ def _result(
         duration_s=audio.duration_s,
         annotation=turns.annotation,
         posterior=activity,
-        speakers=found,
+        speakers=speakers,
         probability=turns.probability,
         notes=audio.notes,
-        made_with={"diarize": __version__, "vad": settings.vad, "embedder": settings.embedder},
+        speaker_counts=found.speaker_counts,
+        made_with={
+            "diarize": __version__,
+            "attributor": settings.attributor,
+            "vad": settings.vad,
+            "embedder": settings.embedder,
+        },
     )

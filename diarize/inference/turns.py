@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from pyannote.core import Annotation, Segment
 
 from diarize.audio.frames import FrameGrid, runs
@@ -55,6 +55,21 @@ def active_speakers(
     if len(posterior) > 1 and not exclusive:
         active[ranked[1], frames] = two
     return active & (posterior > settings.speaker_floor)
+
+
+def talking(
+    presence: Float[np.ndarray, "speaker frame"], threshold: float, exclusive: bool = False
+) -> Bool[np.ndarray, "speaker frame"]:
+    """Which speakers are on: those more probable than `threshold`; with `exclusive` but the best.
+
+    >>> talking(np.array([[0.9, 0.2], [0.6, 0.1]]), 0.5).tolist()
+    [[True, False], [True, False]]
+    """
+    active = presence > threshold
+    if exclusive and len(presence):
+        best = presence.argmax(axis=0)
+        active &= np.arange(len(presence))[:, None] == best
+    return active
 
 
 def to_turns(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Float16, Int
 
 from diarize.features.segmentation import HOP_S, RATE_HZ, START_S, LocalActivity
 from diarize.features.speaker import SpeakerNetwork, VoiceMask, summarise_voices
@@ -47,8 +47,12 @@ def hear_voices(
     local: LocalActivity,
     speech: Float[np.ndarray, " frame"],
     progress: Callable[[float], None] | None = None,
+    features: Float16[np.ndarray, "frame channel"] | None = None,
 ) -> Voices:
-    """The voices in audio at 16 kHz, given who talks in each window and where anyone talks."""
+    """The voices in audio at 16 kHz, given who talks in each window and where anyone talks.
+
+    `features` is what `features.speaker.all_frames` found, if that was asked before.
+    """
     hop_s = network.hop_samples / RATE_HZ
     units = list(_units(local, hop_s))
     locals_ = list(_locals(local, hop_s))
@@ -61,7 +65,7 @@ def hear_voices(
     unit = np.zeros((len(units), network.statistic), dtype=np.float64)
     embedding = np.zeros((len(masks), network.dimension), dtype=np.float32)
     in_order = [masks[place] for place in order]
-    for voices, statistics in summarise_voices(network, samples, in_order, progress):
+    for voices, statistics in summarise_voices(network, samples, in_order, progress, features):
         places = order[voices]
         heard[places] = True
         is_unit = group[places] == 0

@@ -11,6 +11,7 @@ from diarize.errors import BadFile
 
 MODELS = {  # imported when asked for by name
     "msvae": "diarize.models.msvae.model:MSVAE",
+    "msvae_speech": "diarize.models.msvae.speech.model:SpeechMSVAE",
     "vaebss": "diarize.models.baselines.vaebss:VAEBSS",
     "digit_classifier": "diarize.models.baselines.digit_classifier:DigitClassifier",
 }

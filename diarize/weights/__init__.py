@@ -63,6 +63,13 @@ KNOWN = {
             hub="speechbrain/spkrec-ecapa-voxceleb",
         ),
         Weights(
+            "attributor",
+            licence="Apache-2.0",
+            source="egs/simulated/conf/default.toml",
+            package=OURS,
+            file="weights/attributor.safetensors",
+        ),
+        Weights(
             "digits",
             licence="Apache-2.0",
             source="egs/mnist/conf/msvae.toml",

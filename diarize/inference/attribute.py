@@ -1,0 +1,220 @@
+"""Who talks in each frame, by the speech MS-VAE: voices are tried, and those kept that talk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from diarize.errors import BadCall, BadFile
+from diarize.features.segmentation import HOP_S
+from diarize.inference.cluster import SpeakerSet
+from diarize.inference.hearing import AROUND_HOP_S, Heard
+from diarize.inference.scenes import Cast, cast_of, scene, together
+from diarize.layers.markov import smoothed, switching
+from diarize.models.msvae.speech.model import SpeechMSVAE
+from diarize.training.shipped import load_model
+from diarize.weights import find_weights
+
+MOST_IN_BLOCK = 6  # of a large cast, those who may talk in a block
+BLOCKS_AT_ONCE = 4
+SHARPNESS = 10.0  # of a cosine, in choosing them
+
+
+@dataclass(frozen=True)
+class AttributorSettings:
+    """How a recording is attributed.
+
+    Attributes:
+        pause_s: pauses of one speaker shorter than this count as speech.
+        least_s: a found voice that is expected to talk less than that is nobody's.
+        block_s: attributed at once.
+        margin_s: heard besides before and after.
+        mean_on_s, mean_off_s: how long a speaker talks, and does not, in the chain that smooths
+            his frames; 0 leaves frames as they are.
+    """
+
+    pause_s: float = 0.5
+    least_s: float = 0.5
+    block_s: float = 25.0
+    margin_s: float = 5.0
+    mean_on_s: float = 0.0
+    mean_off_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.block_s <= 0 or self.margin_s < 0:
+            raise BadCall(
+                f"block_s = {self.block_s}, margin_s = {self.margin_s}; above 0, and 0 or more"
+            )
+
+
+@dataclass(frozen=True)
+class Attributed:
+    """Who talks in a recording, and how sure that is.
+
+    Attributes:
+        cast: those who do.
+        presence: q(speaker talks | recording) of each frame.
+        number: q(so many talk | recording), from nobody on.
+    """
+
+    cast: Cast
+    presence: Float[np.ndarray, "speaker frame"]
+    number: Float[np.ndarray, "number frame"]
+
+    @property
+    def expected_s(self) -> Float[np.ndarray, " speaker"]:
+        """How long each is expected to talk."""
+        return self.presence.sum(axis=1, dtype=np.float64) * HOP_S
+
+
+def load_attributor(path: Path | None = None, device: str = "cpu") -> SpeechMSVAE:
+    """The speech MS-VAE with its trained weights, those that ship or those of `path`.
+
+    Raises:
+        MissingWeights: none ship and no path is given.
+        BadFile: the file holds something else, or weights that this version cannot use.
+    """
+    path = find_weights("attributor", path)
+    model: object = load_model(path)
+    if not isinstance(model, SpeechMSVAE):
+        raise BadFile(f"{path}: weights of a {type(model).__name__}; a SpeechMSVAE is wanted")
+    return model.to(device)
+
+
+def attribute(
+    model: SpeechMSVAE,
+    heard: Heard,
+    speakers: SpeakerSet,
+    settings: AttributorSettings,
+    least: int = 1,
+    progress: Callable[[float], None] | None = None,
+) -> Attributed:
+    """Who of `speakers`, of whom there may be too many, talks when; at least `least` are kept.
+
+    While there is one expected to talk for less than `least_s`, he who does so least goes, and the
+    rest are asked again: what he said may be theirs.
+    """
+    cast = cast_of(heard, speakers.voice, speakers.talk_s)
+    while True:
+        found = attribute_cast(model, heard, cast, settings)
+        if progress is not None:
+            progress(1 / (1 + max(0, len(cast) - least)))
+        expected_s = found.expected_s
+        if len(cast) <= least or expected_s.min() >= settings.least_s:
+            if progress is not None:
+                progress(1.0)
+            return found
+        kept = np.arange(len(cast)) != expected_s.argmin()
+        cast = cast_of(heard, cast.profile[kept], cast.heard_s[kept])
+
+
+def attribute_cast(
+    model: SpeechMSVAE, heard: Heard, cast: Cast, settings: AttributorSettings
+) -> Attributed:
+    """Who of a cast talks when, whether or not all do."""
+    n_numbers = model.settings.most_together + 1
+    presence = np.zeros((len(cast), heard.n_frames), dtype=np.float32)
+    number = np.zeros((n_numbers, heard.n_frames), dtype=np.float32)
+    if not len(cast):
+        number[0] = 1.0
+        return Attributed(cast, presence, number)
+    waiting: list[_Block] = []
+    for block in _blocks(heard, cast, settings):
+        waiting.append(block)
+        if len(waiting) == BLOCKS_AT_ONCE:
+            _attribute_blocks(model, heard, cast, settings, waiting, presence, number)
+            waiting = []
+    if waiting:
+        _attribute_blocks(model, heard, cast, settings, waiting, presence, number)
+    return Attributed(cast, presence, number)
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Frames `first` to `end` are asked for; `from_` to `to` are heard."""
+
+    first: int
+    end: int
+    from_: int
+    to: int
+    speakers: Int[np.ndarray, " some"]
+
+
+def _blocks(heard: Heard, cast: Cast, settings: AttributorSettings) -> Iterator[_Block]:
+    n_frames = heard.n_frames
+    n_blocks = max(1, round(n_frames * HOP_S / settings.block_s))
+    edges = np.linspace(0, n_frames, n_blocks + 1).round().astype(int)
+    margin = round(settings.margin_s / HOP_S)
+    for first, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        from_, to = max(0, first - margin), min(n_frames, end + margin)
+        yield _Block(first, end, from_, to, _likeliest(heard, cast, from_, to))
+
+
+def _likeliest(heard: Heard, cast: Cast, first: int, end: int) -> Int[np.ndarray, " some"]:
+    """Who of a large cast may talk there: by the windows, and by the voices around."""
+    if len(cast) <= MOST_IN_BLOCK:
+        return np.arange(len(cast))
+    low, high = (round(frame * HOP_S / AROUND_HOP_S) for frame in (first, end))
+    around = heard.around[1, low : max(high, low + 1)].astype(np.float32)
+    there = around.any(axis=1, keepdims=True)
+    alike = SHARPNESS * around @ cast.profile.T
+    odds = np.exp(alike - alike.max(axis=1, keepdims=True)) * there
+    by_voice = (odds / odds.sum(axis=1, keepdims=True).clip(1e-9)).sum(axis=0) * AROUND_HOP_S
+    by_window = cast.local[:, first:end].sum(axis=1) * HOP_S
+    return np.sort(np.argsort(-(by_voice + by_window), kind="stable")[:MOST_IN_BLOCK])
+
+
+def _attribute_blocks(
+    model: SpeechMSVAE,
+    heard: Heard,
+    cast: Cast,
+    settings: AttributorSettings,
+    blocks: list[_Block],
+    presence: Float[np.ndarray, "speaker frame"],
+    number: Float[np.ndarray, "number frame"],
+) -> None:
+    """Write what is found of these blocks into `presence` and `number`."""
+    scenes = together(
+        [
+            scene(heard, cast.only(block.speakers), block.from_, block.to, settings.pause_s)
+            for block in blocks
+        ]
+    )
+    device = next(model.parameters()).device
+    with torch.inference_mode():
+        weighed = model.weigh(scenes.to(device))
+        log_probability = weighed.log_probability.cpu()
+        patterns = weighed.patterns.cpu()
+        if settings.mean_on_s and settings.mean_off_s:
+            log_probability = _in_time(log_probability, patterns, settings)
+        probability = log_probability.exp()
+        talks = (probability @ patterns).numpy()
+        size = patterns.sum(1).long()
+        by_number = torch.zeros(*probability.shape[:2], number.shape[0])
+        by_number.index_add_(2, size, probability)
+    for row, block in enumerate(blocks):
+        here = slice(block.first - block.from_, block.end - block.from_)
+        found = talks[row, here, : len(block.speakers)]
+        presence[block.speakers, block.first : block.end] = found.T
+        number[:, block.first : block.end] = by_number[row, here].T.numpy()
+
+
+def _in_time(
+    log_probability: Float[torch.Tensor, "block frame pattern"],
+    patterns: Float[torch.Tensor, "pattern speaker"],
+    settings: AttributorSettings,
+) -> Float[torch.Tensor, "block frame pattern"]:
+    """Patterns of a Markov chain: each frame's posterior is its potential, over the chain's prior.
+
+    The prior of a pattern in one frame is divided out, for the chain brings it again.
+    """
+    on_to_off, off_to_on = HOP_S / settings.mean_on_s, HOP_S / settings.mean_off_s
+    step = switching(patterns, on_to_off, off_to_on)
+    share = settings.mean_on_s / (settings.mean_on_s + settings.mean_off_s)
+    prior = (patterns * np.log(share) + (1 - patterns) * np.log(1 - share)).sum(1)
+    return smoothed(log_probability - prior, step)[0]

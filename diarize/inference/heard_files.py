@@ -1,0 +1,144 @@
+"""What was heard of a recording, and who truly talks there, in a file, to train on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool
+from pyannote.core import Annotation
+
+from diarize.audio.io import read_audio
+from diarize.corpora.tensors import read_tensors, save_tensors
+from diarize.errors import BadFile
+from diarize.features.segmentation import HOP_S, START_S, LocalActivity, load_segmentation
+from diarize.features.speaker import load_speaker_network
+from diarize.formats.manifest import Recording, read_manifest
+from diarize.formats.rttm import read_rttm
+from diarize.inference.cluster import Units
+from diarize.inference.hearing import Heard, hear
+from diarize.inference.voices import Voices
+
+FOLDER = "heard"
+ARRAYS = (
+    "posterior", "speech_in_window", "overlap_in_window", "first_frame", "context",
+    "speech", "overlap", "voice", "mel", "typical", "around",
+    "unit_statistic", "unit_talk_s", "unit_window", "unit_place",
+    "local", "local_window", "local_place", "truth",
+)  # fmt: skip
+HALF = ("posterior", "speech_in_window", "overlap_in_window")
+
+
+@dataclass(frozen=True)
+class HeardTruth:
+    """What was heard of a recording, and who truly talks."""
+
+    recording: str
+    heard: Heard
+    truth: Bool[np.ndarray, "speaker frame"]
+
+
+def prepare_heard(
+    folder: Path | str, progress: Callable[[float], None] | None = None
+) -> list[Path]:
+    """Listen to all recordings of `folder/manifest.jsonl` that have a truth; the files of it.
+
+    Files lie in `folder/heard`; those that are there are kept.
+
+    Raises:
+        BadFile: the manifest, a recording or its truth cannot be read, or none has a truth.
+    """
+    folder = Path(folder)
+    entries = [one for one in read_manifest(folder / "manifest.jsonl") if one.rttm]
+    if not entries:
+        raise BadFile(f"{folder / 'manifest.jsonl'}: no recording with an rttm; one is wanted")
+    networks = load_segmentation(), load_speaker_network("campplus")
+    truths: dict[Path, dict[str, Annotation]] = {}
+    found = []
+    for number, entry in enumerate(entries):
+        path = folder / FOLDER / f"{entry.recording}.safetensors"
+        if not path.exists():
+            assert entry.rttm is not None  # of those without, none is left
+            if entry.rttm not in truths:
+                truths[entry.rttm] = read_rttm(entry.rttm)
+            heard = hear(read_audio(entry.audio).samples, *networks)
+            save_heard(path, heard, _truth(entry, truths[entry.rttm], heard.n_frames))
+        found.append(path)
+        if progress is not None:
+            progress((number + 1) / len(entries))
+    return found
+
+
+def truth_on_frames(reference: Annotation, n_frames: int) -> Bool[np.ndarray, "speaker frame"]:
+    """Who talks at the middle of each frame of the segmentation; speakers by their names' order."""
+    middle_s = START_S + (np.arange(n_frames) + 0.5) * HOP_S
+    speakers = sorted(reference.labels(), key=str)
+    truth = np.zeros((len(speakers), n_frames), dtype=bool)
+    for segment, _, label in reference.itertracks(yield_label=True):
+        row = speakers.index(label)
+        truth[row] |= (middle_s >= segment.start) & (middle_s < segment.end)
+    return truth
+
+
+def save_heard(path: Path, heard: Heard, truth: Bool[np.ndarray, "speaker frame"]) -> None:
+    """Write what was heard and the truth to `path`, windows' posteriors in half precision."""
+    local, voices = heard.local, heard.voices
+    values = (
+        local.posterior, local.speech, local.overlap, local.first_frame, local.context,
+        heard.speech, heard.overlap, heard.voice, heard.mel, heard.typical, heard.around,
+        voices.units.statistic.astype(np.float32), voices.units.talk_s,
+        voices.units.window, voices.units.place,
+        voices.local, voices.local_window, voices.local_place, truth.astype(np.uint8),
+    )  # fmt: skip
+    arrays = {name: np.asarray(value) for name, value in zip(ARRAYS, values, strict=True)}
+    arrays |= {name: arrays[name].astype(np.float16) for name in HALF}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_tensors(path, arrays, {"voice_hop_s": str(heard.voice_hop_s)})
+
+
+def read_heard(path: Path) -> HeardTruth:
+    """What `save_heard` wrote; glimpses, which training does without, are not in it.
+
+    Raises:
+        BadFile: there is no such file, or it is no such file.
+    """
+    arrays, facts = read_tensors(path, ARRAYS)
+    arrays |= {name: arrays[name].astype(np.float32) for name in HALF}
+    values = [arrays[name] for name in ARRAYS]
+    posterior, in_window, two_in_window, first_frame, context = values[:5]
+    speech, overlap, voice, mel, typical, around = values[5:11]
+    statistic, talk_s, unit_window, unit_place, local, window, place, truth = values[11:]
+    return HeardTruth(
+        path.stem,
+        Heard(
+            local=LocalActivity(
+                posterior, in_window, two_in_window, first_frame, len(speech), context
+            ),
+            speech=speech,
+            overlap=overlap,
+            voice=voice,
+            voice_hop_s=float(facts["voice_hop_s"]),
+            mel=mel,
+            typical=typical,
+            around=around,
+            voices=Voices(
+                Units(statistic.astype(np.float64), talk_s, unit_window, unit_place),
+                local,
+                window,
+                place,
+                (),
+                (),
+            ),
+        ),
+        truth.astype(bool),
+    )
+
+
+def _truth(
+    entry: Recording, truths: dict[str, Annotation], n_frames: int
+) -> Bool[np.ndarray, "speaker frame"]:
+    if entry.recording not in truths:
+        raise BadFile(f"{entry.rttm}: no turns of {entry.recording}, which the manifest names")
+    return truth_on_frames(truths[entry.recording], n_frames)

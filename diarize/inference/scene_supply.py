@@ -1,0 +1,311 @@
+"""Scenes to train the speech MS-VAE on: windows of recordings, and casts as they will be met.
+
+A supply must hear a recording and look for its speakers just as inference does, so it lives here
+and not among the corpora. Half of the casts are those that the search for speakers finds, too many
+and too few included; the others are true speakers, each by some of his speech, some left out, now
+and then with a stranger among them.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+
+from diarize.audio.frames import runs
+from diarize.corpora.batch import Scenes
+from diarize.corpora.chance import generator_of
+from diarize.errors import BadCall, BadFile
+from diarize.features.segmentation import HOP_S, START_S
+from diarize.features.speaker import SpeakerNetwork, load_speaker_network
+from diarize.inference.cluster import speaker_sets
+from diarize.inference.heard_files import FOLDER, HeardTruth, prepare_heard, read_heard
+from diarize.inference.scenes import Cast, cast_of, scene, together
+
+SAME = 0.35  # cosine of a found voice with a true one from which it is thought to be his
+NATS_PER_DB = np.log(10) / 10  # of power
+LEAST_S = 0.24  # of speech, for a profile
+ENOUGH_S = 0.5  # of speech alone; with less, what a speaker says among others counts too
+
+
+@dataclass(frozen=True)
+class SceneSettings:
+    """The settings of a supply of scenes, in the [data] table.
+
+    Attributes:
+        folders: of the data folder, each with what was heard; empty for the data folder itself.
+        n_batches: in an epoch.       batch: scenes in each.
+        window_s: how long a scene is.
+        n_speakers: the most that a cast has.
+        found_share: of casts that are found, not made of true speakers.
+        leave_out: how likely a true speaker is not in the cast.
+        stranger_share: of casts of true speakers, those with somebody from another recording.
+        impure_share: of true profiles, those with up to a quarter of others' speech in them.
+        least_profile_s, most_profile_s: of speech that a true profile rests on.
+        tilt_db: spread of the slope of a scene's spectrum, from the lowest band to the highest.
+        pauses_s: pauses of one speaker shorter than one of these, drawn for each scene, count as
+            speech in it.
+        seed: of all that is drawn.
+    """
+
+    corpus: Literal["scenes"] = "scenes"
+    folders: tuple[str, ...] = ()
+    n_batches: int = 200
+    batch: int = 12
+    window_s: float = 10.0
+    n_speakers: int = 5
+    found_share: float = 0.55
+    leave_out: float = 0.1
+    stranger_share: float = 0.35
+    impure_share: float = 0.3
+    least_profile_s: float = 0.6
+    most_profile_s: float = 20.0
+    tilt_db: float = 6.0
+    pauses_s: tuple[float, ...] = (0.2, 0.5, 1.0, 2.0)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("n_batches", "batch", "n_speakers"):
+            if getattr(self, name) < 1:
+                raise BadCall(f"{name} = {getattr(self, name)}; 1 or more would be right")
+        if not 1 <= self.window_s <= 60:
+            raise BadCall(f"window_s = {self.window_s}; 1 to 60 seconds would be right")
+        if not self.pauses_s or min(self.pauses_s) <= 0:
+            raise BadCall(f"pauses_s = {list(self.pauses_s)}; numbers above 0 would be right")
+
+    @property
+    def n_frames(self) -> int:
+        """Of a scene; even."""
+        return 2 * round(self.window_s / HOP_S / 2)
+
+
+class SceneSupply:
+    """Hands out scenes of what `diarize prepare scenes` left; a `Supply`, of any phase."""
+
+    settings_type = SceneSettings
+
+    def __init__(self, folder: Path | str, settings: SceneSettings) -> None:
+        """The supply of all that was heard in the folders that the settings name.
+
+        Raises:
+            BadFile: nothing was, in one of them.
+        """
+        self.settings = settings
+        folders = [Path(folder) / name for name in settings.folders] or [Path(folder)]
+        self.paths = [path for one in folders for path in _heard_in(one)]
+        self.speaker = load_speaker_network("campplus")
+
+    def n_batches(self, phase: str) -> int:
+        """How many batches an epoch has."""
+        return self.settings.n_batches
+
+    def epoch(self, phase: str, epoch: int, start: int = 0) -> Iterator[Scenes]:
+        """The batches of epoch `epoch` (from 0), from number `start` on."""
+        for number in range(start, self.settings.n_batches):
+            chance = generator_of(self.settings.seed, phase, epoch, number)
+            chosen = chance.integers(0, len(self.paths), self.settings.batch)
+            yield together([self._scene(int(one), chance) for one in chosen])
+
+    @functools.cached_property
+    def _recordings(self) -> list[_Recording]:
+        """All of them, in memory: 100 KB for each second of audio."""
+        return [_Recording(read_heard(path), self.speaker) for path in self.paths]
+
+    def _scene(self, which: int, chance: np.random.Generator) -> Scenes:
+        one, settings = self._recordings[which], self.settings
+        n_frames = min(settings.n_frames, one.known.heard.n_frames)
+        first = int(chance.integers(0, one.known.heard.n_frames - n_frames + 1))
+        sets = one.found if chance.random() < settings.found_share else ()
+        if sets:
+            cast, who = sets[int(chance.integers(len(sets)))]
+        else:
+            cast, who = self._true_cast(one, chance)
+        pause_s = float(chance.choice(settings.pauses_s))
+        here = one.truth(pause_s)[:, first : first + n_frames]
+        talks = np.zeros((len(who), n_frames), dtype=bool)
+        for place, row in enumerate(who):
+            if row >= 0:
+                talks[place] = here[row]
+        busy = talks.sum(axis=1) + chance.random(len(who))  # if there are too many, who talks here
+        order = chance.permutation(np.argsort(-busy)[: settings.n_speakers])
+        made = scene(one.known.heard, cast.only(order), first, first + n_frames, pause_s)
+        patterns = np.zeros((1, made.mel.shape[1], len(order)), dtype=np.int64)
+        patterns[0, :n_frames] = talks[order].T
+        tilt = settings.tilt_db * chance.normal() * torch.linspace(-0.5, 0.5, made.mel.shape[2])
+        tilt = (tilt * NATS_PER_DB).to(made.mel)
+        told = {"mel": made.mel + tilt, "typical": made.typical + tilt}
+        return replace(made, patterns=torch.from_numpy(patterns), **told)
+
+    def _true_cast(self, one: _Recording, chance: np.random.Generator) -> tuple[Cast, list[int]]:
+        """True speakers by some of their speech, and who they are; -1 is a stranger."""
+        settings = self.settings
+        statistics, who = [], []
+        for row in range(len(one.known.truth)):
+            if chance.random() < settings.leave_out:
+                continue
+            longest_s = _log_uniform(chance, settings.least_profile_s, settings.most_profile_s)
+            impure = chance.random() < settings.impure_share
+            frames = one.speech_of(row, longest_s, impure, chance)
+            if len(frames):
+                statistics.append(one.statistic(frames))
+                who.append(row)
+        if chance.random() < settings.stranger_share:
+            other = self._recordings[int(chance.integers(len(self._recordings)))]
+            row = int(chance.integers(len(other.known.truth)))
+            frames = other.speech_of(row, settings.most_profile_s, False, chance)
+            if other is not one and len(frames):
+                statistics.append(other.statistic(frames))
+                who.append(-1)
+        heard = one.known.heard
+        if not statistics:
+            nobody = np.zeros((0, self.speaker.dimension), np.float32)
+            return cast_of(heard, nobody, np.zeros(0, np.float32)), []
+        told = np.stack(statistics)
+        profile = self.speaker.embed(torch.from_numpy(told)).numpy()
+        return cast_of(heard, profile, told[:, 0] * heard.voice_hop_s), who
+
+
+class _Recording:
+    """One recording: the casts that are found there, and whose voices they are."""
+
+    def __init__(self, known: HeardTruth, speaker: SpeakerNetwork) -> None:
+        self.known = known
+        heard = known.heard
+        middle_s = (np.arange(len(heard.voice)) + 0.5) * heard.voice_hop_s
+        index = ((middle_s - START_S) / HOP_S).astype(np.int64).clip(0, heard.n_frames - 1)
+        self.talks = known.truth[:, index]  # on the frames of the speaker network
+        self.speaker = speaker
+        self._bridged: dict[float, Bool[np.ndarray, "speaker frame"]] = {}
+
+    @functools.cached_property
+    def found(self) -> tuple[tuple[Cast, list[int]], ...]:
+        """Casts around the number that would be found, and who of the truth each one is, or -1.
+
+        Who has most speech of all that sound like a true speaker is that one; the others are him
+        again, and should say nothing.
+        """
+        units, embed = self.known.heard.voices.units, self._embed
+        casts: list[tuple[Cast, list[int]]] = []
+        for least_s in (None, LEAST_S * 2.5):
+            sets = speaker_sets(units, embed, least_s)
+            stop = max((len(one) for one in sets if one.alike < 0), default=1)
+            for one in sets:
+                if max(1, stop - 1) <= len(one) <= stop + 3:
+                    cast = cast_of(self.known.heard, one.voice, one.talk_s)
+                    casts.append((cast, self._who(one.voice, one.talk_s)))
+        return tuple(casts)
+
+    @functools.cached_property
+    def _true_voices(self) -> tuple[Float[np.ndarray, "some dimension"], Int[np.ndarray, " some"]]:
+        statistics, rows = [], []
+        for row in range(len(self.talks)):
+            frames = self._alone(row)
+            if len(frames):
+                statistics.append(self.statistic(frames))
+                rows.append(row)
+        if not rows:
+            return np.zeros((0, self.speaker.dimension), np.float32), np.zeros(0, np.int64)
+        return self._embed(np.stack(statistics)), np.array(rows)
+
+    def truth(self, pause_s: float) -> Bool[np.ndarray, "speaker frame"]:
+        """Who talks, with pauses shorter than `pause_s` counted as speech."""
+        if pause_s not in self._bridged:
+            self._bridged[pause_s] = bridged(self.known.truth, pause_s)
+        return self._bridged[pause_s]
+
+    def speech_of(
+        self, row: int, longest_s: float, impure: bool, chance: np.random.Generator
+    ) -> Int[np.ndarray, " some"]:
+        """Frames of the speaker network: at most `longest_s` of what a true speaker says."""
+        frames = self._alone(row)
+        longest = round(longest_s / self.known.heard.voice_hop_s)
+        if len(frames) > longest:
+            first = int(chance.integers(0, len(frames) - longest + 1))
+            frames = frames[first : first + longest]
+        others = np.flatnonzero(self.talks.any(axis=0) & ~self.talks[row])
+        if impure and len(others) and len(frames):
+            first = int(chance.integers(len(others)))
+            n_others = int(chance.uniform(0, 0.25) * len(frames))
+            frames = np.concatenate([frames, others[first : first + n_others]])
+        return frames
+
+    def statistic(self, frames: Int[np.ndarray, " some"]) -> Float[np.ndarray, " statistic"]:
+        """That of these frames."""
+        voice = torch.from_numpy(self.known.heard.voice[frames].T.astype(np.float32))
+        return self.speaker.summarise(voice).double().numpy()
+
+    def _alone(self, row: int) -> Int[np.ndarray, " some"]:
+        """Frames in which a true speaker talks, alone where that is enough; none if hardly any."""
+        hop_s = self.known.heard.voice_hop_s
+        talks = self.talks[row]
+        alone = talks & (self.talks.sum(axis=0) == 1)
+        chosen = np.flatnonzero(alone if alone.sum() * hop_s >= ENOUGH_S else talks)
+        return chosen if len(chosen) * hop_s >= LEAST_S else chosen[:0]
+
+    def _who(
+        self, voice: Float[np.ndarray, "speaker dimension"], talk_s: Float[np.ndarray, " speaker"]
+    ) -> list[int]:
+        true, rows = self._true_voices
+        who = [-1] * len(voice)
+        if not len(rows):
+            return who
+        alike = voice @ true.T
+        owner = np.where(alike.max(axis=1) > SAME, alike.argmax(axis=1), -1)
+        for place, row in enumerate(rows):
+            mine = np.flatnonzero(owner == place)
+            if len(mine):
+                who[mine[np.argmax(talk_s[mine])]] = int(row)
+        return who
+
+    def _embed(
+        self, statistics: Float[np.ndarray, "voice statistic"]
+    ) -> Float[np.ndarray, "voice dimension"]:
+        return self.speaker.embed(torch.from_numpy(statistics)).numpy()
+
+
+def bridged(
+    truth: Bool[np.ndarray, "speaker frame"], pause_s: float
+) -> Bool[np.ndarray, "speaker frame"]:
+    """The same, but each speaker talks on through pauses shorter than `pause_s`.
+
+    >>> bridged(np.array([[True, False, True, False]]), 0.02).astype(int).tolist()
+    [[1, 1, 1, 0]]
+    """
+    found = truth.copy()
+    n_frames = truth.shape[1]
+    for row in found:
+        for first, end in runs(~row).tolist():
+            if first > 0 and end < n_frames and (end - first) * HOP_S < pause_s:
+                row[first:end] = True
+    return found
+
+
+def prepare_scenes(
+    folder: Path, settings: SceneSettings, progress: Callable[[float], None] | None = None
+) -> Path:
+    """Listen to the recordings of each folder's manifest; the first folder of what was heard.
+
+    Raises:
+        BadFile: a manifest, a recording or its truth cannot be read.
+    """
+    folders = [folder / name for name in settings.folders] or [folder]
+    for one in folders:
+        prepare_heard(one, progress)
+    return folders[0] / FOLDER
+
+
+def _heard_in(folder: Path) -> list[Path]:
+    found = sorted((folder / FOLDER).glob("*.safetensors"))
+    if not found:
+        raise BadFile(f"{folder / FOLDER}: nothing heard; run diarize prepare scenes first")
+    return found
+
+
+def _log_uniform(chance: np.random.Generator, least: float, most: float) -> float:
+    return float(np.exp(chance.uniform(np.log(least), np.log(most))))
