@@ -20,6 +20,11 @@ from diarize.models.msvae.speech.losses import scene_loss
 from diarize.models.msvae.speech.network import Listener, Proposal
 from diarize.models.msvae.speech.streams import Explanation, Streams
 
+FINITE = (  # of scenes, all that is measured
+    *("inputs", "context", "mel", "typical", "activity"),
+    *("profile", "heard_s", "similarity", "local", "pause_s"),
+)
+
 
 @dataclass(frozen=True)
 class Weighed:
@@ -27,10 +32,11 @@ class Weighed:
 
     Attributes:
         patterns: all with at most so many speakers at once as the model allows.
-        proposed: log weight that the network gives each.
+        proposed: log weight that the network gives each; -inf if one of its speakers only fills up
+            the batch.
         supported: log likelihood of each under the streams, times the trust in it beside the
             proposal.
-        alone: the same, times the trust in it where there is no proposal.
+        alone: the same, times the trust in it where there is no proposal; -inf as above.
         explanation: by the streams; of steps of two frames.
     """
 
@@ -115,9 +121,15 @@ class SpeechMSVAE(nn.Module):
         explanation = self.streams(scenes, proposal, patterns, generator)
         likelihood = explanation.log_likelihood
         relative = (likelihood - likelihood.amax(2, keepdim=True)).repeat_interleave(2, 1)
-        trusts = self.log_trust.exp(), self.log_trust_alone.exp()
-        supported, alone = (trust * relative for trust in trusts)
-        return Weighed(patterns, proposed(proposal, patterns), supported, alone, explanation)
+        nobody_s = ((~scenes.is_there).to(patterns) @ patterns.T > 0)[:, None]
+        alone = self.log_trust_alone.exp() * relative
+        return Weighed(
+            patterns,
+            proposed(proposal, patterns).masked_fill(nobody_s, -torch.inf),
+            self.log_trust.exp() * relative,
+            alone.masked_fill(nobody_s, -torch.inf),
+            explanation,
+        )
 
 
 def proposed(
@@ -135,7 +147,8 @@ def speaker_patterns(n_speakers: int, most: int) -> Float[Tensor, "pattern speak
     15
     """
     sizes = range(min(n_speakers, most) + 1)
-    return torch.cat([patterns_of_size(n_speakers, size) for size in sizes])
+    with torch.inference_mode(False):  # what is kept may be asked for in training, too
+        return torch.cat([patterns_of_size(n_speakers, size) for size in sizes])
 
 
 def check_scenes(scenes: Scenes, settings: SpeechSettings) -> None:
@@ -152,7 +165,10 @@ def check_scenes(scenes: Scenes, settings: SpeechSettings) -> None:
     ):
         if found != wanted:
             raise BadCall(f"{found} {name}; this model was made for {wanted}")
+    if not scenes.profile.shape[1]:
+        raise BadCall("no place for a speaker; one is wanted, if only to say that nobody is there")
     if scenes.inputs.shape[1] % 2:
         raise BadCall(f"{scenes.inputs.shape[1]} frames; an even number is wanted")
-    if not math.isfinite(float(scenes.profile.sum() + scenes.mel.sum() + scenes.inputs.sum())):
+    sums = [getattr(scenes, name).sum().float() for name in FINITE]
+    if not math.isfinite(float(torch.stack(sums).sum())):
         raise BadCall("scenes with values that are not finite; leave those out")

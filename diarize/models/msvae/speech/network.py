@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from diarize.corpora.batch import Scenes
 from diarize.models.msvae.speech.config import SpeechSettings
@@ -91,10 +92,11 @@ class Listener(nn.Module):
         evidence = torch.relu(self.evidence(self._evidence(scenes, rival)))
         each = torch.relu(self.both(torch.cat([tuned, evidence], 3)))
         there = scenes.is_there[:, None, :, None]
-        each = _each(self.first, each)
+        n_steps = step_counts(scenes)
+        each = _each(self.first, each, n_steps)
         mean, greatest = _of_all(each, there)
         spread = [one[:, :, None].expand_as(each) for one in (mean, greatest)]
-        voice = _each(self.second, torch.relu(self.others(torch.cat([each, *spread], 3))))
+        voice = _each(self.second, torch.relu(self.others(torch.cat([each, *spread], 3))), n_steps)
         odds = torch.where(there, self.speaker(voice), ABSENT).transpose(2, 3).flatten(1, 2)
         count = self.count(torch.cat([over_time, *_of_all(voice, there)], 2))
         return Proposal(odds, _frames(count), over_time, voice, character)
@@ -117,7 +119,7 @@ class Listener(nn.Module):
         joined = self.join(torch.cat([*heard, pause], 2))
         if generator is not None:
             joined = _left_out(joined, joined.shape[1:], self.dropout, generator)
-        over_time, _ = self.over_time(joined)
+        over_time = _followed(self.over_time, joined, step_counts(scenes))
         return torch.cat([joined, over_time], 2), over_time
 
     def _evidence(
@@ -136,7 +138,7 @@ class Listener(nn.Module):
                 2 * (similarity - greatest_other(similarity)),
                 local,
                 local.clamp(1e-3, 1 - 1e-3).logit() / SCALE,
-                greatest_other(local),
+                greatest_other(local).clamp_min(0),  # alone, or among those who are not there
                 *(one[:, None, :, None].expand_as(whole) for one in constant),
             ],
             3,
@@ -185,11 +187,27 @@ def _of_all(voice: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
     return mean, torch.where(there, voice, -1.0).amax(2)
 
 
-def _each(layer: nn.GRU, inputs: Tensor) -> Tensor:
+def step_counts(scenes: Scenes) -> Int[Tensor, " batch"]:
+    """How many steps of each scene there are; what follows them only fills up the batch."""
+    return scenes.is_frame.unflatten(1, (-1, 2)).any(2).sum(1)
+
+
+def _followed(layer: nn.GRU, rows: Tensor, n_steps: Tensor) -> Tensor:
+    """A recurrent layer over the steps there are, both ways; zeros after them."""
+    longest = rows.shape[1]
+    if bool((n_steps == longest).all()):
+        return layer(rows)[0]
+    lengths = n_steps.clamp_min(1).cpu()
+    packed = pack_padded_sequence(rows, lengths, batch_first=True, enforce_sorted=False)
+    return pad_packed_sequence(layer(packed)[0], batch_first=True, total_length=longest)[0]
+
+
+def _each(layer: nn.GRU, inputs: Tensor, n_steps: Tensor) -> Tensor:
     """A recurrent layer over time, for each speaker by himself."""
-    n_batch, n_steps, n_speakers = inputs.shape[:3]
-    rows = inputs.transpose(1, 2).reshape(n_batch * n_speakers, n_steps, -1)
-    return layer(rows)[0].reshape(n_batch, n_speakers, n_steps, -1).transpose(1, 2)
+    n_batch, longest, n_speakers = inputs.shape[:3]
+    rows = inputs.transpose(1, 2).reshape(n_batch * n_speakers, longest, -1)
+    followed = _followed(layer, rows, n_steps.repeat_interleave(n_speakers))
+    return followed.reshape(n_batch, n_speakers, longest, -1).transpose(1, 2)
 
 
 def _log_s(scenes: Scenes) -> Tensor:

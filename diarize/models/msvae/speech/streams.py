@@ -70,7 +70,9 @@ class Streams(nn.Module):
     ) -> Explanation:
         """Weigh `patterns` in each step; latents are drawn by `generator`, or at their mean."""
         mean, spread = _bounded(self.latents(proposal.voice))
-        steady = _slow(self.background_latents(proposal.moment), self.settings.background_steps)
+        is_step = scenes.is_frame.unflatten(1, (-1, 2)).any(2)
+        latents = self.background_latents(proposal.moment)
+        steady = _slow(latents, is_step, self.settings.background_steps)
         quiet, quiet_spread = _bounded(steady)
         draw = sample_normal if generator is not None else lambda at, _, __: at
         sample = draw(mean, spread, generator)
@@ -102,13 +104,17 @@ class Streams(nn.Module):
         return (mel - level[:, None, None]) / 2, (typical - level[:, None]) / 2
 
 
-def _slow(values: Tensor, n_steps: int) -> Tensor:
-    """The mean over so many steps around each: a background that could change at once would explain
-    speech as well as any speaker."""
-    around = functional.avg_pool1d(
-        values.transpose(1, 2), n_steps, 1, n_steps // 2, count_include_pad=False
-    )
-    return around[..., : values.shape[1]].transpose(1, 2)
+def _slow(values: Tensor, there: Tensor, n_steps: int) -> Tensor:
+    """The mean over so many steps around each, of those there are: a background that could change
+    at once would explain speech as well as any speaker."""
+
+    def around(rows: Tensor) -> Tensor:
+        rows = rows.transpose(1, 2)
+        pooled = functional.avg_pool1d(rows, n_steps, 1, n_steps // 2, count_include_pad=False)
+        return pooled.transpose(1, 2)
+
+    is_there = there[..., None].to(values)
+    return around(values * is_there) / around(is_there).clamp_min(1 / n_steps)
 
 
 def _bounded(outputs: Tensor) -> tuple[Tensor, Tensor]:
