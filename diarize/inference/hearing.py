@@ -113,7 +113,9 @@ def voices_around(
     middle_s = (np.arange(len(voice)) + 0.5) * hop_s
     index = ((middle_s - START_S) / HOP_S).astype(np.int64).clip(0, len(speech) - 1)
     on = speech[index] > GLIMPSE_SPEECH
-    moments = np.arange(first_moment(hop_s), len(voice) + 1, round(AROUND_HOP_S / hop_s))
+    first_at = first_moment(hop_s)
+    last_at = max(first_at, len(voice))  # there is always a moment
+    moments = np.arange(first_at, last_at + 1, round(AROUND_HOP_S / hop_s))
     reach = round(max(AROUND_S) / 2 / hop_s) + 1
     found = np.zeros((len(AROUND_S), len(moments), speaker.dimension), dtype=np.float16)
     for first in range(0, len(moments), AROUND_PIECE):

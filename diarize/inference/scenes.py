@@ -114,7 +114,8 @@ def together(scenes: Sequence[Scenes]) -> Scenes:
     joined: dict[str, Any] = {}
     for field in fields(Scenes):
         values = [getattr(one, field.name) for one in filled]
-        joined[field.name] = None if values[0] is None else torch.cat(values)
+        known = all(value is not None for value in values)
+        joined[field.name] = torch.cat(values) if known else None
     return Scenes(**joined)
 
 

@@ -47,7 +47,7 @@ def hear_voices(
     local: LocalActivity,
     speech: Float[np.ndarray, " frame"],
     progress: Callable[[float], None] | None = None,
-    features: Float16[np.ndarray, "frame channel"] | None = None,
+    features: Float16[np.ndarray, "voice_frame channel"] | None = None,
 ) -> Voices:
     """The voices in audio at 16 kHz, given who talks in each window and where anyone talks.
 
