@@ -9,6 +9,7 @@ from diarize.features.campplus import CamPlusPlus
 from diarize.features.speaker import (
     CampplusNetwork,
     VoiceMask,
+    all_frames,
     load_speaker_network,
     summarise_voices,
 )
@@ -45,11 +46,11 @@ def masks_at_random(n_masks, n_frames, generator):
     ]
 
 
-def heard(network, samples, masks):
+def heard(network, samples, masks, features=None):
     """Statistic by place, of those that came."""
     return {
         int(voice): statistic
-        for voices, statistics in summarise_voices(network, samples, masks)
+        for voices, statistics in summarise_voices(network, samples, masks, heard=features)
         for voice, statistic in zip(voices, statistics, strict=True)
     }
 
@@ -175,6 +176,39 @@ def test_progress_grows_and_ends_at_one_even_with_nobody(counting, numbered):
 def test_a_recording_shorter_than_a_frame_has_one(counting, numbered):
     found = heard(counting, numbered(1)[:16], [VoiceMask(0, np.ones(3, bool))])
     assert found[0].tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("n_frames", [1, 99, 100, 149, 150, 730])
+def test_all_frames_are_those_of_the_pieces_in_their_order(counting, numbered, n_frames):
+    told = []
+    found = all_frames(counting, numbered(n_frames), told.append)
+    assert found[:, 0].tolist() == list(range(n_frames))
+    assert len(told) == counting.n_calls == max(1, round(n_frames / N_PIECE))
+    assert told == sorted(told)
+    assert told[-1] == 1
+
+
+def test_all_frames_are_what_the_network_makes_of_each_piece(untrained, generator):
+    samples = (0.1 * generator.normal(size=16_000 * 15)).astype(np.float32)  # 10 s and 5 s
+    found = all_frames(untrained, samples)
+    assert found.shape == (750, 512)
+    assert found.dtype == np.float16
+    last = np.pad(samples[500 * untrained.hop_samples :], (0, untrained.reach_samples))
+    with torch.inference_mode():
+        expected = untrained.frames(torch.from_numpy(last)).T.numpy()
+    np.testing.assert_allclose(found[500:], expected, rtol=1e-3, atol=1e-6)
+
+
+def test_frames_that_are_there_are_not_computed_again(counting, numbered, generator):
+    n_frames = 730
+    masks = masks_at_random(80, n_frames, generator)
+    features = all_frames(counting, numbered(n_frames))
+    n_calls = counting.n_calls
+    found = heard(counting, numbered(n_frames), masks, features)
+    assert counting.n_calls == n_calls
+    assert len(found) > 70
+    for place, statistic in found.items():
+        assert statistic.tolist() == counted(masks[place], n_frames)
 
 
 def test_voices_need_no_gradient(untrained, generator):

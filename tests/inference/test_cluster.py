@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 
 from diarize.inference import cluster
-from diarize.inference.cluster import ClusterSettings, SpeakerBounds, Units, find_speakers
+from diarize.inference.cluster import (
+    ClusterSettings,
+    SpeakerBounds,
+    SpeakerSet,
+    Units,
+    candidates,
+    find_speakers,
+    speaker_sets,
+)
 
 N_DIMENSIONS = 64
 ANY = SpeakerBounds()
@@ -209,3 +217,87 @@ def test_whatever_is_heard_voices_are_finite_and_within_bounds(seed):
     found = find_speakers(units, embed, SpeakerBounds(2, 4))
     assert np.isfinite(found).all()
     assert min(2, n_units) <= len(found) <= 4
+
+
+def test_sets_go_from_one_speaker_to_all_that_could_be_told_apart():
+    units, _ = meeting([12, 9, 7, 5])
+    sets = speaker_sets(units, embed)
+    assert [len(one) for one in sets] == list(range(1, len(sets) + 1))
+    assert len(sets) >= 4
+    for one in sets:
+        np.testing.assert_allclose(np.linalg.norm(one.voice, axis=1), 1)
+        assert (np.diff(one.talk_s) <= 0).all()
+        assert one.talk_s.sum() == pytest.approx(sets[0].talk_s.sum())
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("noise", [0.08, 0.2])
+def test_where_the_search_stops_the_set_is_what_it_finds(seed, noise):
+    units, _ = meeting([12, 9, 7, 5], noise, seed)
+    different = [one for one in speaker_sets(units, embed) if one.alike < 0]
+    found = find_speakers(units, embed, SpeakerBounds(1, 99))
+    assert len(found) == len(different[-1])
+    np.testing.assert_allclose(different[-1].voice, found)
+
+
+def test_how_alike_two_voices_of_a_set_are_tells_whether_they_are_one_person():
+    settings = ClusterSettings(group_similarity=0.5, unit_distance=0.2)
+    for cosine in (0.3, 0.7):
+        one, two = speaker_sets(units_of(at_angle(cosine), 10.0), embed, settings=settings)
+        assert two.alike == pytest.approx(cosine - 0.5)
+        assert one.alike == -np.inf  # there is nobody to be like
+
+
+def test_who_says_too_little_is_in_no_set_unless_less_is_asked_for():
+    voices = people(3)
+    units = units_of(np.repeat(voices, [20, 20, 1], axis=0), talk_s=[2.0] * 40 + [1.0])
+    assert [len(one) for one in speaker_sets(units, embed)] == [1, 2]
+    sets = speaker_sets(units, embed, least_s=0.9)
+    assert [len(one) for one in sets] == [1, 2, 3]
+    assert sets[2].talk_s.tolist() == pytest.approx([40.0, 40.0, 1.0])
+    assert len(speaker_sets(units, embed, least_s=1e6)) == 1  # somebody there is
+
+
+def test_no_units_give_no_sets_and_one_unit_gives_one():
+    assert speaker_sets(units_of(np.zeros((0, 5))), embed) == []
+    (only,) = speaker_sets(units_of([[0.0, 2.0]], talk_s=0.3), embed)
+    np.testing.assert_allclose(only.voice, [[0.0, 1.0]])
+
+
+def test_sets_leave_the_units_as_they_were():
+    units, _ = meeting([6, 6])
+    before = units.statistic.copy(), units.talk_s.copy()
+    speaker_sets(units, embed)
+    np.testing.assert_array_equal(units.statistic, before[0])
+    np.testing.assert_array_equal(units.talk_s, before[1])
+
+
+def sets_that_stop_at(n_different, n_sets=6):
+    """Sets of 1 to so many speakers, of whom that many seem to be different people."""
+    return [
+        SpeakerSet(np.eye(8, dtype=np.float32)[:size], np.ones(size), size - n_different - 0.5)
+        for size in range(1, n_sets + 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("more", "bounds", "n_wanted"),
+    [
+        (0, ANY, 3),
+        (2, ANY, 5),
+        (9, ANY, 6),  # there are but six
+        (2, SpeakerBounds(1, 4), 4),
+        (2, SpeakerBounds(2, 2), 2),
+        (0, SpeakerBounds(5, 20), 5),
+        (0, SpeakerBounds(30, 30), 6),
+    ],
+)
+def test_candidates_are_more_than_seem_different_within_bounds(more, bounds, n_wanted):
+    assert len(candidates(sets_that_stop_at(3), more, bounds, 8)) == n_wanted
+
+
+def test_without_sets_there_is_no_candidate_and_without_people_one():
+    nobody = candidates([], 2, SpeakerBounds(3, 3), 8)
+    assert nobody.voice.shape == (0, 8)
+    assert len(nobody) == 0
+    assert len(candidates(sets_that_stop_at(0), 0, ANY, 8)) == 1

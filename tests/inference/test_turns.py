@@ -5,7 +5,7 @@ import pytest
 from pyannote.core import Segment
 
 from diarize.inference.stitch import Stitched
-from diarize.inference.turns import TurnSettings, active_speakers, to_turns
+from diarize.inference.turns import TurnSettings, active_speakers, talking, to_turns
 from diarize.models.contract import Activity
 
 SETTINGS = TurnSettings(
@@ -163,3 +163,18 @@ def test_the_same_twice_is_the_same():
 def test_nobody_has_no_turn():
     assert spans(turns_of(np.zeros((0, 5), bool))) == []
     assert spans(turns_of(rows(".....", "....."))) == []
+
+
+def test_whoever_is_more_probable_than_the_threshold_talks_however_many_they_are():
+    presence = np.array([[0.9, 0.4, 0.1], [0.8, 0.41, 0.1], [0.7, 0.3, 0.9]])
+    np.testing.assert_array_equal(talking(presence, 0.4), rows("#..", "##.", "#.#"))
+
+
+def test_with_exclusive_only_the_most_probable_of_them_talks():
+    presence = np.array([[0.9, 0.3, 0.5], [0.8, 0.2, 0.5]])
+    np.testing.assert_array_equal(talking(presence, 0.4, exclusive=True), rows("#.#", "..."))
+
+
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_without_voices_nobody_talks(exclusive):
+    assert talking(np.zeros((0, 4)), 0.4, exclusive).shape == (0, 4)

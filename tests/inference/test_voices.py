@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from diarize.features.segmentation import HOP_S, RATE_HZ, START_S, LocalActivity, window_starts
+from diarize.features.speaker import all_frames
 from diarize.inference.voices import (
     GLIMPSE_HOP_S,
     GLIMPSES_S,
@@ -76,12 +77,20 @@ def local_activity(talk):
     )
 
 
-def listen(talk, progress=None):
+def heard_by(network, talk, progress=None, features=None):
     local = local_activity(talk)
     middle_s = START_S + (np.arange(local.n_frames) + 0.5) * HOP_S
     speech = on_frames([span for spans in talk.values() for span in spans], middle_s)
-    samples = np.repeat(np.arange(Listener.n_frames, dtype=np.float32), Listener.hop_samples)
-    return hear_voices(Listener(), samples, local, speech.astype(np.float32), progress)
+    speech = speech.astype(np.float32)
+    return hear_voices(network, numbered_samples(), local, speech, progress, features)
+
+
+def numbered_samples():
+    return np.repeat(np.arange(Listener.n_frames, dtype=np.float32), Listener.hop_samples)
+
+
+def listen(talk, progress=None):
+    return heard_by(Listener(), talk, progress)
 
 
 @pytest.fixture(scope="module")
@@ -210,3 +219,44 @@ def test_progress_ends_at_one():
     listen({"A": [(2.0, 3.0)], "B": [], "C": []}, told.append)
     assert told == sorted(told)
     assert told[-1] == 1
+
+
+class Wavy(Listener):
+    """Features that half precision cannot hold; it counts how often it is asked for them."""
+
+    statistic = 1 + 2 * 8
+    dimension = 16
+
+    def __init__(self):
+        self.n_asked = 0
+
+    def frames(self, samples):
+        self.n_asked += 1
+        return (samples[:: self.hop_samples] * torch.arange(1, 9)[:, None] / 7).sin() + 2
+
+    def summarise(self, frames):
+        count = torch.tensor([float(frames.shape[1])])
+        return torch.cat([count, frames.sum(dim=1), frames.square().sum(dim=1)])
+
+    def embed(self, statistics):
+        return torch.nn.functional.normalize(statistics[:, 1:].float(), dim=1)
+
+
+def test_voices_out_of_features_that_were_kept_are_those_heard_up_to_half_precision():
+    network = Wavy()
+    anew = heard_by(network, TALK)
+    features = all_frames(network, numbered_samples())
+    n_asked = network.n_asked
+    kept = heard_by(network, TALK, features=features)
+    assert network.n_asked == n_asked  # the samples are not listened to again
+    np.testing.assert_allclose(kept.units.statistic, anew.units.statistic, rtol=2e-3)
+    np.testing.assert_array_equal(kept.units.talk_s, anew.units.talk_s)
+    np.testing.assert_array_equal(kept.units.window, anew.units.window)
+    np.testing.assert_array_equal(kept.units.place, anew.units.place)
+    np.testing.assert_allclose(kept.local, anew.local, atol=2e-3)
+    np.testing.assert_array_equal(kept.local_window, anew.local_window)
+    np.testing.assert_array_equal(kept.local_place, anew.local_place)
+    for size in range(len(GLIMPSES_S)):
+        np.testing.assert_allclose(kept.glimpse[size], anew.glimpse[size], atol=2e-3)
+        np.testing.assert_array_equal(kept.glimpse_s[size], anew.glimpse_s[size])
+    assert np.abs(kept.units.statistic - anew.units.statistic).max() > 0
