@@ -37,6 +37,7 @@ class TwoSpeakerInferSettings:
     Attributes:
         part: "test", or "dev" to choose settings on.
         threshold: a speaker is on where the probability exceeds it: the paper's .99.
+        clean_threshold: the same in the clean protocol; 0 takes `threshold`.
         n_samples: draws of the latents; 0 takes them at their mean.
         mean_s: how long a speaker goes on, for the Markov prior; 0 has none, as the paper.
         evidence: power that each chunk's evidence is taken to under that prior.
@@ -54,6 +55,7 @@ class TwoSpeakerInferSettings:
 
     part: Literal["test", "dev"] = "test"
     threshold: float = 0.99
+    clean_threshold: float = 0.0
     n_samples: int = 0
     mean_s: float = 0.0
     evidence: float = 1.0
@@ -68,7 +70,7 @@ class TwoSpeakerInferSettings:
     threads: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("threshold", "vad_threshold", "share"):
+        for name in ("threshold", "clean_threshold", "vad_threshold", "share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise BadCall(f"{name} = {getattr(self, name)}; expected 0 to 1")
         for name in ("n_samples", "mean_s", "evidence", "shortest_gap_s", "shortest_turn_s"):
@@ -185,14 +187,15 @@ class KnownSpeakers:
     ) -> tuple[Float[np.ndarray, "speaker frame"], Bool[np.ndarray, "speaker frame"]]:
         """Presence where there is speech, and who is on there."""
         settings = self.settings
+        threshold = settings.clean_threshold or settings.threshold
         if self._detect is None:
-            return presence, presence > settings.threshold
+            return presence, presence > threshold
         audio = audio_from_array(recording.mixture, recording.rate_hz, RATE_HZ)
         speech = self._detect(audio.samples).on_grid(grid.n_frames, grid.hop_s, grid.start_s)
         there = speech > settings.vad_threshold
         if settings.someone:
             presence = given_someone(presence)
-        active = presence > settings.threshold
+        active = presence > threshold
         if settings.someone:
             nobody = ~active.any(axis=0)
             active[presence.argmax(axis=0)[nobody], np.flatnonzero(nobody)] = True
