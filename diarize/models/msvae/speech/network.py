@@ -35,9 +35,9 @@ class Proposal:
 
     speaker: Float[Tensor, "batch frame speaker"]
     count: Float[Tensor, "batch frame number"]
-    moment: Float[Tensor, "batch step hidden"]
-    voice: Float[Tensor, "batch step speaker hidden"]
-    character: Float[Tensor, "batch speaker hidden"]
+    moment: Float[Tensor, "batch step trunk"]
+    voice: Float[Tensor, "batch step speaker memory"]
+    character: Float[Tensor, "batch speaker character"]
 
 
 class Listener(nn.Module):
