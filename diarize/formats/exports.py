@@ -27,8 +27,9 @@ _DECIMALS = 3  # of a second: milliseconds, as in RTTM
 class Export:
     """One recording's diarization and all that is said about it.
 
-    `probability` holds how sure a turn is, by its (segment, track); `made_with` where it came
-    from (version, settings, weights), anything that JSON can hold.
+    `probability` holds how sure a turn is, by its (segment, track); `speaker_counts` how probable
+    each number of speakers is; `made_with` where it came from (version, settings, weights),
+    anything that JSON can hold.
     """
 
     annotation: Annotation
@@ -37,13 +38,15 @@ class Export:
     probability: Mapping[tuple[Segment, Hashable], float] = field(default_factory=dict)
     activity: Activity | None = None
     made_with: Mapping[str, Any] = field(default_factory=dict)
+    speaker_counts: Mapping[int, float] = field(default_factory=dict)
 
 
 def json_text(export: Export) -> str:
     """Return a JSON object: recording, duration_s, speakers, turns, and what else is known.
 
-    Times are rounded to the millisecond, probabilities to two decimals. A turn and a speaker's
-    row of frames take one line each. Equal results give equal bytes.
+    Times are rounded to the millisecond, probabilities to two decimals; a number of speakers whose
+    probability is then 0 is left out. A turn and a speaker's row of frames take one line each.
+    Equal results give equal bytes.
 
     Raises:
         BadCall: a duration, time or probability is not finite.
@@ -55,6 +58,9 @@ def json_text(export: Export) -> str:
         "speakers": _lines([_json(entry) for entry in _speakers(export.annotation)], "[]"),
         "turns": _lines([_json(turn) for turn in turns], "[]"),
     }
+    counts = _counts(export.speaker_counts)
+    if counts:
+        parts["speaker_counts"] = _json(counts)
     if export.activity is not None:
         activity = export.activity
         rows = [
@@ -119,6 +125,7 @@ def read_json(path: Path | str) -> Export:
         probability,
         reader.posterior(values["activity"]) if "activity" in values else None,
         reader.get(values, "made_with", dict) if "made_with" in values else {},
+        reader.counts(values) if "speaker_counts" in values else {},
     )
 
 
@@ -153,6 +160,18 @@ class _Reader:
         if not math.isfinite(value) or value < least:
             raise self.error(name, f"{value:g}", right)
         return float(value)
+
+    def counts(self, values: Any) -> dict[int, float]:
+        found: dict[int, float] = {}
+        entries = self.get(values, "speaker_counts", dict)
+        for name in entries:
+            if not (name.isascii() and name.isdigit()):
+                raise self.error("speaker_counts", shown(name), "numbers of speakers, 0 or more")
+            share = self.number(entries, name, 0.0, "speaker_counts")
+            if share > 1:
+                raise self.error(f"speaker_counts.{name}", f"{share:g}", "a probability, 0 to 1")
+            found[int(name)] = share
+        return found
 
     def posterior(self, activity: Any) -> Activity:
         rows = self.get(activity, "posterior", dict, "activity")
@@ -189,6 +208,14 @@ def _speakers(annotation: Annotation) -> list[dict[str, Any]]:
         {"name": str(label), "speech_s": round(float(annotation.label_duration(label)), _DECIMALS)}
         for label in annotation.labels()
     ]
+
+
+def _counts(counts: Mapping[int, float]) -> dict[str, float]:
+    shares = {
+        str(int(n_speakers)): round(_finite(float(counts[n_speakers]), "a probability"), 2)
+        for n_speakers in sorted(counts)
+    }
+    return {n_speakers: share for n_speakers, share in shares.items() if share}
 
 
 def _frames(row: Float[np.ndarray, " frame"]) -> str:

@@ -75,6 +75,7 @@ class Diarization:
             probability=self.probability,
             activity=self.posterior if with_posterior else None,
             made_with=self.made_with,
+            speaker_counts=self.speaker_counts,
         )
 
     def _repr_png_(self) -> bytes:

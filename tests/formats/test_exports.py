@@ -110,6 +110,12 @@ def test_a_turn_that_is_not_finite_is_refused():
         ("activity", {"posterior": {"a": ["x"]}, "hop_s": 1, "start_s": 0}, "do not fit"),
         ("activity", {"posterior": {"a": [2]}, "hop_s": 1, "start_s": 0}, "outside 0..1"),
         ("activity", [], "activity: found list"),
+        ("speaker_counts", [3], "speaker_counts: found '[3]'"),
+        ("speaker_counts", {"two": 1}, "speaker_counts: found 'two'"),
+        ("speaker_counts", {"-1": 1}, "speaker_counts: found '-1'"),
+        ("speaker_counts", {"2": "1"}, "speaker_counts.2: found '1'"),
+        ("speaker_counts", {"2": 1.5}, "speaker_counts.2: found 1.5"),
+        ("speaker_counts", {"2": -0.1}, "speaker_counts.2: found -0.1"),
     ],
 )
 def test_a_bad_part_is_named_with_what_was_found(export, tmp_path, key, value, found):
@@ -119,6 +125,22 @@ def test_a_bad_part_is_named_with_what_was_found(export, tmp_path, key, value, f
         read_json(path)
     assert str(caught.value).startswith(f"{path}, ")
     assert found in str(caught.value)
+
+
+def test_how_probable_each_number_of_speakers_is_goes_there_and_back(tmp_path):
+    counts = {10: 0.0449, 3: 0.7149, 4: 0.236, 5: 0.0042}
+    text = json_text(Export(Annotation(), "x", 1.0, speaker_counts=counts))
+    # as numbers are sorted, and without what rounds to nothing
+    assert '"speaker_counts": {"3": 0.71, "4": 0.24, "10": 0.04}' in text
+    (tmp_path / "a.json").write_text(text)
+    found = read_json(tmp_path / "a.json")
+    assert found.speaker_counts == {3: 0.71, 4: 0.24, 10: 0.04}
+    assert json_text(found) == text
+
+
+def test_a_probability_of_a_number_of_speakers_that_is_no_number_is_refused():
+    with pytest.raises(BadCall, match="a probability at nan"):
+        json_text(Export(Annotation(), "x", 1.0, speaker_counts={2: float("nan")}))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "SPEAKER call 1 0 1"])
