@@ -105,6 +105,8 @@ def read_heard(path: Path) -> HeardTruth:
         BadFile: there is no such file, or it is no such file.
     """
     arrays, facts = read_tensors(path, ARRAYS)
+    if "voice_hop_s" not in facts:
+        raise BadFile(f"{path}: does not say voice_hop_s; run diarize prepare again")
     arrays |= {name: arrays[name].astype(np.float32) for name in HALF}
     values = [arrays[name] for name in ARRAYS]
     posterior, in_window, two_in_window, first_frame, context = values[:5]

@@ -78,6 +78,14 @@ class SceneSettings:
             raise BadCall(f"window_s = {self.window_s}; 1 to 60 seconds would be right")
         if not self.pauses_s or min(self.pauses_s) <= 0:
             raise BadCall(f"pauses_s = {list(self.pauses_s)}; numbers above 0 would be right")
+        for name in ("found_share", "leave_out", "stranger_share", "impure_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise BadCall(f"{name} = {getattr(self, name)}; 0 to 1 would be right")
+        if not 0 < self.least_profile_s <= self.most_profile_s:
+            raise BadCall(
+                f"least_profile_s = {self.least_profile_s}; above 0, and at most "
+                f"most_profile_s = {self.most_profile_s}, would be right"
+            )
 
     @property
     def n_frames(self) -> int:
