@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,8 @@ from jaxtyping import Float, Int
 
 from diarize.errors import BadCall, BadFile
 from diarize.features.segmentation import HOP_S
-from diarize.inference.cluster import SpeakerSet
+from diarize.inference.cluster import SpeakerBounds, SpeakerSet
+from diarize.inference.counting import CountSettings, evidence, number_posterior, somebody
 from diarize.inference.hearing import AROUND_HOP_S, Heard
 from diarize.inference.scenes import Cast, cast_of, scene, together
 from diarize.layers.markov import smoothed, switching
@@ -31,7 +32,7 @@ class AttributorSettings:
 
     Attributes:
         pause_s: pauses of one speaker shorter than this count as speech.
-        least_s: a found voice that is expected to talk less than that is nobody's.
+        counting: how it is judged whether a voice is somebody.
         block_s: attributed at once.
         margin_s: heard besides before and after.
         mean_on_s, mean_off_s: how long a speaker talks, and does not, in the chain that smooths
@@ -39,7 +40,7 @@ class AttributorSettings:
     """
 
     pause_s: float = 0.5
-    least_s: float = 0.5
+    counting: CountSettings = field(default_factory=CountSettings)
     block_s: float = 25.0
     margin_s: float = 5.0
     mean_on_s: float = 0.0
@@ -60,16 +61,13 @@ class Attributed:
         cast: those who do.
         presence: q(speaker talks | recording) of each frame.
         number: q(so many talk | recording), from nobody on.
+        speaker_counts: how probable each number of people in the recording is.
     """
 
     cast: Cast
     presence: Float[np.ndarray, "speaker frame"]
     number: Float[np.ndarray, "number frame"]
-
-    @property
-    def expected_s(self) -> Float[np.ndarray, " speaker"]:
-        """How long each is expected to talk."""
-        return self.presence.sum(axis=1, dtype=np.float64) * HOP_S
+    speaker_counts: Mapping[int, float] = field(default_factory=dict)
 
 
 def load_attributor(path: Path | None = None, device: str = "cpu") -> SpeechMSVAE:
@@ -91,30 +89,37 @@ def attribute(
     heard: Heard,
     speakers: SpeakerSet,
     settings: AttributorSettings,
-    least: int = 1,
+    bounds: SpeakerBounds,
     progress: Callable[[float], None] | None = None,
 ) -> Attributed:
-    """Who of `speakers`, of whom there may be too many, talks when; at least `least` are kept.
+    """Who of `speakers`, of whom there may be too many, talks when.
 
-    While there is one expected to talk for less than `least_s`, he who does so least goes, and the
-    rest are asked again: what he said may be theirs.
+    All are tried; what each then says tells how probable he is somebody, and so how probable each
+    number of people is. The likeliest number is kept, those likeliest to be somebody, and these are
+    asked again: what the others said may be theirs.
     """
+    tell = progress or (lambda share: None)
     cast = cast_of(heard, speakers.voice, speakers.talk_s)
-    while True:
-        found = attribute_cast(model, heard, cast, settings)
-        if progress is not None:
-            progress(1 / (1 + max(0, len(cast) - least)))
-        expected_s = found.expected_s
-        if len(cast) <= least or expected_s.min() >= settings.least_s:
-            if progress is not None:
-                progress(1.0)
-            return found
-        kept = np.arange(len(cast)) != expected_s.argmin()
-        cast = cast_of(heard, cast.profile[kept], cast.heard_s[kept])
+    tried = attribute_cast(model, heard, cast, settings, lambda share: tell(share / 2))
+    probability = somebody(evidence(cast, tried.presence), settings.counting)
+    counts = number_posterior(probability, min(bounds.least, len(cast)), bounds.most)
+    n_kept = max(counts, key=lambda number: counts[number])
+    if n_kept == len(cast):
+        tell(1.0)
+        return replace(tried, speaker_counts=counts)
+    kept = np.sort(np.argsort(-probability, kind="stable")[:n_kept])
+    cast = cast_of(heard, cast.profile[kept], cast.heard_s[kept])
+    again = attribute_cast(model, heard, cast, settings, lambda share: tell((1 + share) / 2))
+    tell(1.0)
+    return replace(again, speaker_counts=counts)
 
 
 def attribute_cast(
-    model: SpeechMSVAE, heard: Heard, cast: Cast, settings: AttributorSettings
+    model: SpeechMSVAE,
+    heard: Heard,
+    cast: Cast,
+    settings: AttributorSettings,
+    progress: Callable[[float], None] | None = None,
 ) -> Attributed:
     """Who of a cast talks when, whether or not all do."""
     n_numbers = model.settings.most_together + 1
@@ -123,14 +128,12 @@ def attribute_cast(
     if not len(cast):
         number[0] = 1.0
         return Attributed(cast, presence, number)
-    waiting: list[_Block] = []
-    for block in _blocks(heard, cast, settings):
-        waiting.append(block)
-        if len(waiting) == BLOCKS_AT_ONCE:
-            _attribute_blocks(model, heard, cast, settings, waiting, presence, number)
-            waiting = []
-    if waiting:
-        _attribute_blocks(model, heard, cast, settings, waiting, presence, number)
+    blocks = list(_blocks(heard, cast, settings))
+    for first in range(0, len(blocks), BLOCKS_AT_ONCE):
+        some = blocks[first : first + BLOCKS_AT_ONCE]
+        _attribute_blocks(model, heard, cast, settings, some, presence, number)
+        if progress is not None:
+            progress((first + len(some)) / len(blocks))
     return Attributed(cast, presence, number)
 
 

@@ -74,7 +74,6 @@ class DiarizerSettings:
     group_similarity: float = ClusterSettings.group_similarity
     window_weight: float = BlendSettings.window_weight
     pause_s: float = AttributorSettings.pause_s
-    least_speaker_s: float = AttributorSettings.least_s
     talk_threshold: float = 0.4  # P(a speaker talks) from which msvae has him on
     more_voices: int = 2  # that msvae tries beyond those that seem different
     segmentation_weights: Path | None = None
@@ -187,15 +186,16 @@ class Diarizer:
             self._attributor,
             heard,
             candidates(sets, settings.more_voices, bounds, self._voices.dimension),
-            AttributorSettings(pause_s=settings.pause_s, least_s=settings.least_speaker_s),
-            bounds.least,
+            AttributorSettings(pause_s=settings.pause_s),
+            bounds,
             lambda share: tell("attribution", share),
         )
         presence = attributed.presence
         if settings.vad != SEGMENTATION:
             presence = presence * (_speech(audio, heard.local, settings) > ON)
         active = talking(presence, settings.talk_threshold, settings.exclusive)
-        return _Found(presence, active, attributed.cast.profile, {})
+        voice, counts = attributed.cast.profile, attributed.speaker_counts
+        return _Found(presence, active, voice, counts)
 
     def _by_windows(self, audio: Audio, settings: DiarizerSettings, tell: Progress) -> _Found:
         """By the segmentation's windows, each local speaker given the name he sounds like."""
