@@ -219,7 +219,7 @@ def heard_behind(model, moment):
 
 
 def follows_the_first_unit(model):
-    """Let the first latent of the background be the first unit of the moment, the rest the prior."""
+    """Let the background's first latent be the moment's first unit, all else the prior."""
     layer = model.streams.background_latents
     with torch.no_grad():
         layer.weight.zero_()

@@ -107,14 +107,14 @@ class Streams(nn.Module):
 def _slow(values: Tensor, there: Tensor, n_steps: int) -> Tensor:
     """The mean over so many steps around each, of those there are: a background that could change
     at once would explain speech as well as any speaker."""
-
-    def around(rows: Tensor) -> Tensor:
-        rows = rows.transpose(1, 2)
-        pooled = functional.avg_pool1d(rows, n_steps, 1, n_steps // 2, count_include_pad=False)
-        return pooled.transpose(1, 2)
-
     is_there = there[..., None].to(values)
-    return around(values * is_there) / around(is_there).clamp_min(1 / n_steps)
+    return _around(values * is_there, n_steps) / _around(is_there, n_steps).clamp_min(1 / n_steps)
+
+
+def _around(values: Tensor, n_steps: int) -> Tensor:
+    rows = values.transpose(1, 2)
+    pooled = functional.avg_pool1d(rows, n_steps, 1, n_steps // 2, count_include_pad=False)
+    return pooled.transpose(1, 2)
 
 
 def _bounded(outputs: Tensor) -> tuple[Tensor, Tensor]:
