@@ -9,19 +9,16 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Bool, Float
 
-from diarize.errors import BadCall
 from diarize.formats.activity import Activity
-from diarize.formats.text import shown
+from diarize.scoring.frames import Window, activity_row, posterior_row, scored_windows
 from diarize.scoring.turns import Turns
 
-FRAME_S = 0.01
 DEFINITION = (
     "correlation: per reference speaker, Pearson correlation over the scored 10 ms frames of the "
     "reference's 0/1 activity with the posterior (or 0/1 activity) of the speaker that the "
     "optimal mapping of DER (no collar) gives; mean over reference speakers. No match counts 0; "
     "so does a row that never changes, unless both rows are the same."
 )
-_FRAMES_AT_ONCE = 1 << 20
 _STILL = 1e-12  # variance below which a row is taken never to change
 
 
@@ -57,12 +54,9 @@ def speaker_correlations(
     """
     match = {truth: found for found, truth in mapping.items()}
     sums = {label: _Sums() for label in reference.speakers}
-    n_frames = math.ceil(regions_s.max() / FRAME_S) if regions_s.size else 0
-    for begin in range(0, n_frames, _FRAMES_AT_ONCE):
-        window = (begin, min(begin + _FRAMES_AT_ONCE, n_frames))
-        scored = _active(regions_s[:, 0], regions_s[:, 1], window)
+    for window, scored in scored_windows(regions_s):
         for label in reference.speakers:
-            truth = _row(reference, label, window)[scored]
+            truth = activity_row(reference, label, window)[scored]
             sums[label].add_reference(truth)
             if label in match:
                 sums[label].add(truth, _found(hypothesis, match[label], posterior, window)[scored])
@@ -99,39 +93,8 @@ class _Sums:
 
 
 def _found(
-    hypothesis: Turns, label: Hashable, posterior: Activity | None, window: tuple[int, int]
+    hypothesis: Turns, label: Hashable, posterior: Activity | None, window: Window
 ) -> Float[np.ndarray, " frame"]:
     if posterior is None:
-        return _row(hypothesis, label, window).astype(float)
-    if str(label) not in posterior.speakers:
-        raise BadCall(
-            f"found no row for speaker {shown(str(label))} in the posterior; "
-            f"it has {', '.join(posterior.speakers) or 'none'}"
-        )
-    row = posterior.posterior[posterior.speakers.index(str(label))]
-    centre_s = (np.arange(*window) + 0.5) * FRAME_S
-    # a hair forward: a centre that lies on an edge belongs to the frame that begins there
-    frame = np.floor((centre_s - posterior.start_s) / posterior.hop_s + 1e-6).astype(np.int64)
-    inside = (frame >= 0) & (frame < len(row))
-    values = np.zeros(len(frame))
-    values[inside] = row[frame[inside]]
-    return values
-
-
-def _row(turns: Turns, label: Hashable, window: tuple[int, int]) -> Bool[np.ndarray, " frame"]:
-    theirs = turns.speaker == turns.speakers.index(label)
-    return _active(turns.start_s[theirs], turns.end_s[theirs], window)
-
-
-def _active(
-    start_s: Float[np.ndarray, " turn"], end_s: Float[np.ndarray, " turn"], window: tuple[int, int]
-) -> Bool[np.ndarray, " frame"]:
-    """Whether each frame's centre lies in one of the turns, start included and end not."""
-    # to a ten-thousandth of a frame, so that 0.015 / 0.01 is 1.5
-    first, last = (
-        np.ceil(np.round(edge_s / FRAME_S - 0.5, 4)).astype(np.int64) for edge_s in (start_s, end_s)
-    )
-    width = window[1] - window[0]
-    first, last = np.clip(first - window[0], 0, width), np.clip(last - window[0], 0, width)
-    opened = np.bincount(first, minlength=width + 1) - np.bincount(last, minlength=width + 1)
-    return np.cumsum(opened)[:-1] > 0
+        return activity_row(hypothesis, label, window).astype(float)
+    return posterior_row(posterior, label, window)

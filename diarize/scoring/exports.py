@@ -11,6 +11,8 @@ from dataclasses import asdict
 from typing import Any
 
 from diarize.scoring.bootstrap import Interval
+from diarize.scoring.calibration import DEFINITION as CALIBRATION
+from diarize.scoring.calibration import Calibration
 from diarize.scoring.correlation import DEFINITION
 from diarize.scoring.result import CONVENTIONS, Rates, Score
 from diarize.scoring.speech import exact_share, mean_count_error
@@ -18,7 +20,10 @@ from diarize.scoring.table import TOTAL, Facts
 
 
 def json_text(score: Score, facts: Facts) -> str:
-    """Return everything as a JSON object: fractions and seconds; null where undefined."""
+    """Return everything as a JSON object: fractions and seconds; null where undefined.
+
+    `calibration` is only there, in all and in a recording, where there is a posterior.
+    """
     total: dict[str, Any] = {
         "count_exact_share": _number(exact_share(score.counts)),
         "count_mean_error": _number(mean_count_error(score.counts)),
@@ -31,6 +36,7 @@ def json_text(score: Score, facts: Facts) -> str:
             }
             for name, rates in score.rates.items()
         },
+        **_calibration(score.calibration),
     }
     recordings = [
         {
@@ -41,21 +47,29 @@ def json_text(score: Score, facts: Facts) -> str:
             "correlations": dict(one.correlations),
             "from_posterior": one.from_posterior,
             "rates": {name: _rates(rates) for name, rates in one.rates.items()},
+            **_calibration(one.calibration),
         }
         for one in score.recordings
     ]
+    definitions = {"correlation": DEFINITION}
+    if score.calibration is not None:
+        definitions["calibration"] = CALIBRATION
     values = {
         "total": total,
         "recordings": recordings,
         "conventions": {one.name: asdict(one) for one in CONVENTIONS if one.name in score.rates},
-        "definitions": {"correlation": DEFINITION},
+        "definitions": definitions,
         **asdict(facts),
     }
     return json.dumps(values, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
 
 
 def csv_text(score: Score) -> str:
-    """Return a line a recording and convention, then the totals: fractions and seconds."""
+    """Return a line a recording and convention, then the totals: fractions and seconds.
+
+    Where there is a posterior, the calibration error stands in the lines of the first convention
+    only, for no convention changes it.
+    """
     sides = [
         (one.recording, name, rates, (one.count.n_reference, one.count.n_hypothesis), one)
         for one in score.recordings
@@ -70,6 +84,9 @@ def csv_text(score: Score) -> str:
         line |= {"der_low": "", "der_high": ""}
         if interval is not None:
             line |= {"der_low": interval.low, "der_high": interval.high}
+        if score.calibration is not None:
+            is_first = name == next(iter(score.rates))
+            line |= _calibration_cells(owner.calibration if is_first else None)
         lines.append(line)
     text = io.StringIO()
     writer = csv.DictWriter(text, list(lines[0]), lineterminator="\n")
@@ -82,6 +99,29 @@ def _rates(rates: Rates) -> dict[str, float | None]:
     kinds = ("missed", "false_alarm", "confusion", "correct")
     values = asdict(rates) | {kind: getattr(rates, kind) for kind in kinds}
     return {name: _number(value) for name, value in values.items()}
+
+
+def _calibration(found: Calibration | None) -> dict[str, Any]:
+    if found is None:
+        return {}
+    table = [
+        {
+            "from": one.low,
+            "to": one.high,
+            "mean_posterior": _number(one.mean_posterior),
+            "share_true": _number(one.share_true),
+            "n_frames": one.n_frames,
+        }
+        for one in found.bins
+    ]
+    return {"calibration": {**_calibration_cells(found), "reliability": table}}
+
+
+def _calibration_cells(found: Calibration | None) -> dict[str, Any]:
+    if found is None:
+        return {"ece": "", "max_calibration_error": ""}
+    ece, worst = _number(found.expected_error), _number(found.max_error)
+    return {"ece": ece, "max_calibration_error": worst}
 
 
 def _number(value: float) -> float | None:

@@ -11,6 +11,7 @@ from pyannote.core import Segment, Timeline
 
 from diarize.errors import BadCall
 from diarize.scoring.bootstrap import Interval, ratio_interval
+from diarize.scoring.calibration import Calibration, calibration, together
 from diarize.scoring.correlation import speaker_correlations
 from diarize.scoring.diarization import DiarizationErrorRate, JaccardErrorRate, extent_of
 from diarize.scoring.pairing import Pair
@@ -73,6 +74,7 @@ class RecordingScore:
     """One recording: rates by convention, speakers counted, correlation by reference speaker.
 
     `from_posterior` says whether the correlations are with a posterior or with 0/1 activity.
+    `calibration` is that of the posterior; None where there is none.
     """
 
     recording: str
@@ -80,6 +82,7 @@ class RecordingScore:
     count: SpeakerCount
     correlations: Mapping[str, float]
     from_posterior: bool = False
+    calibration: Calibration | None = None
 
     @property
     def correlation(self) -> float:
@@ -110,6 +113,12 @@ class Score:
         """The mean over the reference speakers of all recordings; NaN where there are none."""
         return _mean([value for one in self.recordings for value in one.correlations.values()])
 
+    @property
+    def calibration(self) -> Calibration | None:
+        """That of all recordings with a posterior, frame by frame; None where there are none."""
+        parts = [one.calibration for one in self.recordings if one.calibration is not None]
+        return together(parts) if parts else None
+
 
 def score(
     pairs: Sequence[Pair], conventions: Sequence[Convention] = CONVENTIONS, seed: int = 0
@@ -117,8 +126,8 @@ def score(
     """Return how right the hypotheses are, by recording and together.
 
     A pair without `uem` is scored over the extent of both of its sides, as pyannote.metrics
-    does. Speaker counts and correlations are taken in the scored regions without a collar,
-    whatever the conventions.
+    does. Speaker counts, correlations and calibrations are taken in the scored regions without a
+    collar and with overlap, whatever the conventions.
 
     Raises:
         BadCall: there is nothing to score, or a recording comes twice.
@@ -187,12 +196,16 @@ def _recording(pair: Pair, rates: Mapping[str, Rates]) -> RecordingScore:
         hypothesis.speakers[found]: reference.speakers[truth]
         for truth, found in optimal_pairs(counted).tolist()
     }
-    correlations = speaker_correlations(reference, hypothesis, regions_s, mapping, pair.posterior)
+    posterior = pair.posterior
+    correlations = speaker_correlations(reference, hypothesis, regions_s, mapping, posterior)
+    calibrated = None
+    if posterior is not None:
+        calibrated = calibration(reference, posterior, regions_s, mapping)
     count = SpeakerCount(
         int((counted.reference_s > 0).sum()), int((counted.hypothesis_s > 0).sum())
     )
     heard = {str(label): value for label, value in correlations.items()}
-    return RecordingScore(pair.recording, rates, count, heard, pair.posterior is not None)
+    return RecordingScore(pair.recording, rates, count, heard, posterior is not None, calibrated)
 
 
 def _scored(pair: Pair) -> Timeline:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from diarize.formats.text import one_word
 from diarize.scoring.bootstrap import N_RESAMPLES
+from diarize.scoring.calibration import DEFINITION as CALIBRATION
+from diarize.scoring.calibration import Bin, Calibration
 from diarize.scoring.correlation import DEFINITION
 from diarize.scoring.grid import Grid, aligned
 from diarize.scoring.result import CONVENTIONS, Rates, RecordingScore, Score
@@ -38,7 +40,8 @@ class Facts:
 def grids(score: Score) -> tuple[Grid, ...]:
     """Return the tables of a score: its first convention by recording, then the totals of all.
 
-    Rates are in percent of the reference's speech; `speakers` is found/true and the error.
+    Rates are in percent of the reference's speech; `speakers` is found/true and the error. Where
+    there is a posterior, how well it is calibrated follows, and the reliability table of all.
     """
     names = list(score.rates)
     first = names[0]
@@ -62,7 +65,7 @@ def grids(score: Score) -> tuple[Grid, ...]:
             others += _interval_rows(score, name)
         title = f"{TOTAL} by: " + "; ".join(_described(name) for name in names[1:])
         tables.append(Grid(title, ("convention", "speech", *RATES), tuple(others)))
-    return tuple(tables)
+    return (*tables, *_calibration_grids(score))
 
 
 def foot(score: Score, facts: Facts) -> tuple[str, ...]:
@@ -71,6 +74,7 @@ def foot(score: Score, facts: Facts) -> tuple[str, ...]:
     rows = (
         f"the posterior in {n_posterior} of {len(score.recordings)} recordings, else 0/1 activity"
     )
+    calibrated = score.calibration is not None
     return (
         "speech: seconds; rates: % of reference speech, in which several at once each count; "
         "DER = miss + FA + conf; miss is the missed-speech rate; correct = 100 - miss - conf",
@@ -79,6 +83,7 @@ def foot(score: Score, facts: Facts) -> tuple[str, ...]:
         "speakers: found/true and error; for all, the share of recordings with the right number "
         f"(mean error {_decimal(mean_count_error(score.counts))}); they and corr without a collar",
         f"{DEFINITION} Here: {rows}.",
+        *([CALIBRATION] if calibrated else []),
         f"95 %: bootstrap interval over recordings, {N_RESAMPLES} draws; none for one recording",
         f"scored: {facts.extent}",
         f"reference: {facts.reference} (sha256 {facts.reference_sha256[:_HASH_SHOWN]})",
@@ -137,6 +142,38 @@ def _recording_row(recording: RecordingScore, convention: str) -> tuple[str, ...
         f"{count.n_hypothesis}/{count.n_reference} {count.error:+d}",
         _decimal(recording.correlation),
     )
+
+
+def _calibration_grids(score: Score) -> tuple[Grid, ...]:
+    if score.calibration is None:
+        return ()
+    rows = [
+        _calibration_row(one_word(one.recording), one.calibration)
+        for one in score.recordings
+        if one.calibration is not None
+    ]
+    rows.append(_calibration_row(TOTAL, score.calibration))
+    return (
+        Grid("calibration of the posterior", ("recording", "ECE", "max", "frames"), tuple(rows)),
+        Grid(
+            f"reliability, {TOTAL}",
+            ("posterior", "mean", "share true", "frames"),
+            tuple(_bin_row(one) for one in score.calibration.bins),
+        ),
+    )
+
+
+def _calibration_row(name: str, found: Calibration) -> tuple[str, ...]:
+    return name, _fraction(found.expected_error), _fraction(found.max_error), str(found.n_frames)
+
+
+def _bin_row(one: Bin) -> tuple[str, ...]:
+    means = _fraction(one.mean_posterior), _fraction(one.share_true)
+    return f"{one.low:.1f} to {one.high:.1f}", *means, str(one.n_frames)
+
+
+def _fraction(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.3f}"
 
 
 def _percents(rates: Rates) -> tuple[str, ...]:

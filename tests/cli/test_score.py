@@ -63,6 +63,10 @@ def test_a_posterior_in_json_is_used_for_the_correlation(files, capsys):
     values = json.loads(capsys.readouterr().out)
     assert values["total"]["correlation"] == pytest.approx(1)
     assert values["total"]["rates"]["full"]["der"] == 0.2
+    assert values["total"]["calibration"]["ece"] == 0
+    assert main(["score", "ref.rttm", "h.json", "--uem", "call.uem"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "recording ECE max frames call 0.000 0.000 2000 TOTAL 0.000 0.000 2000" in out
 
 
 def test_folders_are_paired_and_what_is_missing_is_said(files, capsys):

@@ -4,7 +4,7 @@ from pyannote.core import Annotation, Segment
 
 from diarize.errors import BadCall
 from diarize.formats.activity import Activity
-from diarize.scoring import correlation
+from diarize.scoring import frames
 from diarize.scoring.correlation import speaker_correlations
 from diarize.scoring.turns import turns_of
 
@@ -105,7 +105,7 @@ def test_cutting_time_into_blocks_changes_nothing(monkeypatch):
     posterior = Activity(generator.random((2, 600)), 0.016, ("x", "y"))
     arguments = (truth, found, scored((0.5, 4), (5, 9.003)), {"x": "a", "y": "b"}, posterior)
     whole = speaker_correlations(*arguments)
-    monkeypatch.setattr(correlation, "_FRAMES_AT_ONCE", 37)
+    monkeypatch.setattr(frames, "FRAMES_AT_ONCE", 37)
     assert speaker_correlations(*arguments) == pytest.approx(whole)
 
 
