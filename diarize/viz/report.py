@@ -18,6 +18,7 @@ from diarize.errors import DiarizeError
 from diarize.models.contract import Activity
 from diarize.viz.lanes import Lane, clock, envelope, lanes, overlaps, tick_times
 from diarize.viz.page import POLICY, SCRIPT, STYLE
+from diarize.viz.reliability import reliability
 from diarize.viz.scores import Table
 from diarize.viz.views import View
 
@@ -83,6 +84,7 @@ def _scores(table: Table) -> str:
 <tbody>{"".join(rows)}</tbody>
 </table></div>
 <p>{_text(table.foot)}</p>
+{reliability(table.held) if table.held else ""}
 """
 
 

@@ -14,6 +14,7 @@ from pyannote.core import Annotation, Segment
 from diarize.errors import BadFile
 from diarize.models.contract import Activity
 from diarize.viz import report
+from diarize.viz.reliability import Held
 from diarize.viz.report import page
 from diarize.viz.scores import Table, read_scores
 from diarize.viz.views import View
@@ -182,6 +183,55 @@ def test_scores_become_rows_by_recording_and_totals_by_convention(tmp_path):
     )
     assert table.n_totals == 1
     assert table.foot.startswith("Full: no collar, overlap scored. Single recordings: full;")
+
+
+def scores_with(calibration):
+    """What `diarize score --json` writes of one recording without and one with a posterior."""
+    total = RATES | {"der_interval": None}
+    one = {"n_reference": 2, "n_hypothesis": 2, "correlation": 0.5, "rates": {"full": RATES}}
+    return {
+        "total": {
+            "count_exact_share": 1.0,
+            "correlation": 0.5,
+            "rates": {"full": total},
+            "calibration": calibration,
+        },
+        "recordings": [
+            one | {"recording": "a"},
+            one | {"recording": "b", "calibration": calibration},
+        ],
+        "conventions": {"full": {"collar_s": 0.0, "skip_overlap": False}},
+        "definitions": {"correlation": "as it is", "calibration": "so is this"},
+        "extent": "the UEM",
+    }
+
+
+def test_a_calibrated_posterior_has_a_column_and_a_figure(view, tmp_path):
+    table = [
+        {"from": 0.0, "to": 0.1, "mean_posterior": 0.02, "share_true": 0.1, "n_frames": 900},
+        {"from": 0.1, "to": 0.2, "mean_posterior": None, "share_true": None, "n_frames": 0},
+        {"from": 0.9, "to": 1.0, "mean_posterior": 0.95, "share_true": 0.5, "n_frames": 100},
+    ]
+    scores = scores_with({"ece": 0.0625, "max_calibration_error": 0.45, "reliability": table})
+    (tmp_path / "score.json").write_text(json.dumps(scores))
+    read = read_scores(tmp_path / "score.json")
+    assert read.held == (Held(0.02, 0.1, 900), Held(0.95, 0.5, 100))
+    assert [row[-1] for row in read.rows] == ["-", "0.062", "0.062"]
+    assert "As it is. So is this." in read.foot
+    drawn = Checked(page([view], read)).of("circle")
+    # of 200 dots: 0.02 to the right and 0.1 up; most frames are a dot of radius 7
+    assert [(dot["cx"], dot["cy"], dot["r"]) for dot in drawn] == [
+        ("4.0", "180.0", "7.0"),
+        ("190.0", "100.0", "3.7"),
+    ]
+
+
+def test_a_calibration_of_no_frames_has_no_figure(view, tmp_path):
+    scores = scores_with({"ece": None, "max_calibration_error": None, "reliability": []})
+    (tmp_path / "score.json").write_text(json.dumps(scores))
+    read = read_scores(tmp_path / "score.json")
+    assert [row[-1] for row in read.rows] == ["-", "-", "-"]
+    assert "Reliability" not in page([view], read)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"conventions": {}, "total": {}}'])
