@@ -9,6 +9,7 @@ import torch
 from tiny_speech import TINY, chance, made_speech, scenes_of, with_filling, with_nobodies
 
 from diarize.models.msvae.speech.losses import OUT, pattern_numbers
+from diarize.models.msvae.speech.model import speaker_patterns
 
 WEIGHTS = {"cross_entropy": 1.0, "by_proposal": 0.5, "by_likelihood": 0.2, "bound": -0.02}
 
@@ -132,6 +133,18 @@ def test_a_pattern_has_the_number_of_its_row_and_others_have_none():
         assert there.tolist() == scenes.patterns[scene, frame].tolist()
     for kind in ("unknown", "too many", "none"):
         assert {int(numbers[place]) for place in frames_of(scenes, kind)} == {OUT}
+
+
+def test_of_forty_speakers_who_talks_is_told_as_well():
+    scenes = scenes_of(1, 4, 40)
+    scenes.patterns.zero_()
+    scenes.patterns[0, 1, 39] = 1
+    scenes.patterns[0, 2, [0, 20]] = 1
+    scenes.patterns[0, 3, [0, 20, 39]] = 1
+    patterns = speaker_patterns(40, 2)
+    numbers = pattern_numbers(scenes, patterns)[0]
+    assert numbers[3] == OUT
+    assert torch.equal(patterns[numbers[:3]], scenes.patterns[0, :3].float())
 
 
 @pytest.mark.parametrize("patterns", ["minus one", None])

@@ -190,7 +190,7 @@ def test_no_more_talk_at_once_than_may(n_speakers, most, n_patterns):
 
 def test_patterns_first_listed_in_inference_mode_can_be_trained_with():
     speaker_patterns.cache_clear()
-    model, scenes = made_speech(), scenes_of(1, 4, 2)
+    model, scenes = made_speech().float(), scenes_of(1, 4, 2, dtype=torch.float32)
     with torch.inference_mode():
         model.weigh(scenes)
     model.loss(scenes, chance()).total.backward()

@@ -40,8 +40,8 @@ def chance(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def made_speech(settings=TINY, seed=0, **changes):
-    """A model in double precision and eval mode, no part of which is at zero or at its default."""
+def made_speech(settings=TINY, seed=2, **changes):
+    """A model in double precision and eval mode; no layer is dead, at zero or at its default."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = SpeechMSVAE(replace(settings, **changes)).double()

@@ -86,10 +86,11 @@ def pattern_numbers(
     if scenes.patterns is None:
         return torch.full(scenes.mel.shape[:2], OUT, device=scenes.mel.device)
     place = 2 ** torch.arange(patterns.shape[1], device=patterns.device)
-    table = torch.full((2 ** patterns.shape[1],), OUT, device=patterns.device)
-    table[(patterns.long() * place).sum(1)] = torch.arange(len(patterns), device=patterns.device)
-    number = table[(scenes.patterns.clamp_min(0).long() * place).sum(2)]
-    return torch.where(scenes.is_frame & ~_is_untold(scenes), number, OUT)
+    codes, order = (patterns.long() * place).sum(1).sort()
+    wanted = (scenes.patterns.clamp_min(0).long() * place).sum(2)
+    found = torch.searchsorted(codes, wanted).clamp_max(len(codes) - 1)
+    is_known = scenes.is_frame & ~_is_untold(scenes) & (codes[found] == wanted)
+    return torch.where(is_known, order[found], OUT)
 
 
 def _is_untold(scenes: Scenes) -> Tensor:
