@@ -20,7 +20,8 @@ DEFINITION = (
     "bins, weighted by their frames, of |mean posterior - share true|, max the largest of these. "
     "True is what the reference says of the speaker that the optimal mapping of DER (no collar) "
     "gives; a found speaker without a match is never true, a reference speaker without a match "
-    "counts with posterior 0. TOTAL: the frames of all recordings with a posterior in one table."
+    "counts with posterior 0. All together: the frames of all recordings with a posterior, in one "
+    "table. Silence fills the lowest bin, so compare ECE over the same recordings only."
 )
 _EDGES = np.arange(1, N_BINS) / N_BINS
 
