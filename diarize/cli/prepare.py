@@ -26,6 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--conf", type=Path, metavar="FILE", help="settings, in the [data] table of a TOML file"
     )
+    parser.add_argument(
+        "--part", metavar="I/N", help="only share I of N, for N at work at once (scenes)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -36,7 +39,20 @@ def run(arguments: argparse.Namespace) -> int:
     conf = arguments.conf
     settings = read_toml(conf).get("data", {}) if conf else {}
     where = f"{conf} [data]" if conf else "the defaults"
-    summary = prepare(arguments.corpus, arguments.data, settings, where)
+    part = _part(arguments.part)
+    summary = prepare(arguments.corpus, arguments.data, settings, where, part)
     print(f"diarize prepare: {arguments.corpus} in {arguments.data}", file=sys.stderr)
     print(summary)
     return 0
+
+
+def _part(said: str | None) -> tuple[int, int] | None:
+    """The share that `--part` names, as its number from 1 and how many there are."""
+    from diarize.errors import BadCall
+
+    if said is None:
+        return None
+    number, _, of = said.partition("/")
+    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+        raise BadCall(f"--part {said}; 1/4 to 4/4, say, would be right")
+    return int(number), int(of)

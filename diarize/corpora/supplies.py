@@ -20,6 +20,7 @@ PREPARERS = {
     "digits": "diarize.corpora.digit_sets:prepare_digits",
     "scenes": "diarize.inference.scene_supply:prepare_scenes",
 }
+SHARED_OUT = ("scenes",)  # among several at work
 
 
 def make_supply(name: str, folder: Path | str, settings: Mapping[str, Any], where: str) -> Supply:
@@ -34,16 +35,27 @@ def make_supply(name: str, folder: Path | str, settings: Mapping[str, Any], wher
     return made
 
 
-def prepare(name: str, folder: Path | str, settings: Mapping[str, Any], where: str) -> Path:
+def prepare(
+    name: str,
+    folder: Path | str,
+    settings: Mapping[str, Any],
+    where: str,
+    part: tuple[int, int] | None = None,
+) -> Path:
     """Prepare the corpus `name` in `folder`, from what was fetched there; return its summary.
 
+    `part` (2, 3) prepares the second of three shares, of a corpus that can be shared out.
+
     Raises:
-        BadCall: there is none of that name.
+        BadCall: there is none of that name, or it cannot be shared out.
         BadFile: settings that cannot be used, or files that are missing or unsound.
     """
+    if part is not None and name not in SHARED_OUT:
+        raise BadCall(f"--part is for {', '.join(SHARED_OUT)}; {name} is prepared as a whole")
+    shares = {} if part is None else {"part": part}
     preparer = _named(PREPARERS, name)
     settings_type = _named(SUPPLIES, name).settings_type
-    path: Path = preparer(Path(folder), build(settings_type, settings, where))
+    path: Path = preparer(Path(folder), build(settings_type, settings, where), **shares)
     return path
 
 

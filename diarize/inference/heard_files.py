@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,11 +43,14 @@ class HeardTruth:
 
 
 def prepare_heard(
-    folder: Path | str, progress: Callable[[float], None] | None = None
+    folder: Path | str,
+    progress: Callable[[float], None] | None = None,
+    part: tuple[int, int] = (1, 1),
 ) -> list[Path]:
     """Listen to all recordings of `folder/manifest.jsonl` that have a truth; the files of it.
 
-    Files lie in `folder/heard`; those that are there are kept.
+    Files lie in `folder/heard`; those that are there, of the same sound and the same truth, are
+    kept. `part` (2, 3) is the second of three shares of the recordings, for several at work.
 
     Raises:
         BadFile: the manifest, a recording or its truth cannot be read, or none has a truth.
@@ -57,17 +62,21 @@ def prepare_heard(
     networks = load_segmentation(), load_speaker_network("campplus")
     truths: dict[Path, dict[str, Annotation]] = {}
     found = []
-    for number, entry in enumerate(entries):
+    number, of = part
+    entries = entries[number - 1 :: of]
+    for done, entry in enumerate(entries, start=1):
         path = folder / FOLDER / f"{entry.recording}.safetensors"
-        if not path.exists():
-            assert entry.rttm is not None  # of those without, none is left
-            if entry.rttm not in truths:
-                truths[entry.rttm] = read_rttm(entry.rttm)
+        assert entry.rttm is not None  # of those without, none is left
+        if entry.rttm not in truths:
+            truths[entry.rttm] = read_rttm(entry.rttm)
+        reference = _reference(entry, truths[entry.rttm])
+        source = _source(entry, reference)
+        if _source_of(path) != source:
             heard = hear(read_audio(entry.audio).samples, *networks)
-            save_heard(path, heard, _truth(entry, truths[entry.rttm], heard.n_frames))
+            save_heard(path, heard, truth_on_frames(reference, heard.n_frames), source)
         found.append(path)
         if progress is not None:
-            progress((number + 1) / len(entries))
+            progress(done / len(entries))
     return found
 
 
@@ -82,8 +91,13 @@ def truth_on_frames(reference: Annotation, n_frames: int) -> Bool[np.ndarray, "s
     return truth
 
 
-def save_heard(path: Path, heard: Heard, truth: Bool[np.ndarray, "speaker frame"]) -> None:
-    """Write what was heard and the truth to `path`, windows' posteriors in half precision."""
+def save_heard(
+    path: Path, heard: Heard, truth: Bool[np.ndarray, "speaker frame"], source: str = ""
+) -> None:
+    """Write what was heard and the truth to `path`, windows' posteriors in half precision.
+
+    `source` is what tells this sound and truth from any other.
+    """
     local, voices = heard.local, heard.voices
     values = (
         local.posterior, local.speech, local.overlap, local.first_frame, local.context,
@@ -95,7 +109,7 @@ def save_heard(path: Path, heard: Heard, truth: Bool[np.ndarray, "speaker frame"
     arrays = {name: np.asarray(value) for name, value in zip(ARRAYS, values, strict=True)}
     arrays |= {name: arrays[name].astype(np.float16) for name in HALF}
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_tensors(path, arrays, {"voice_hop_s": str(heard.voice_hop_s)})
+    save_tensors(path, arrays, {"voice_hop_s": str(heard.voice_hop_s), "source": source})
 
 
 def read_heard(path: Path) -> HeardTruth:
@@ -138,9 +152,27 @@ def read_heard(path: Path) -> HeardTruth:
     )
 
 
-def _truth(
-    entry: Recording, truths: dict[str, Annotation], n_frames: int
-) -> Bool[np.ndarray, "speaker frame"]:
+def _reference(entry: Recording, truths: dict[str, Annotation]) -> Annotation:
     if entry.recording not in truths:
         raise BadFile(f"{entry.rttm}: no turns of {entry.recording}, which the manifest names")
-    return truth_on_frames(truths[entry.recording], n_frames)
+    return truths[entry.recording]
+
+
+def _source(entry: Recording, reference: Annotation) -> str:
+    """A digest of a recording's sound and of who truly talks there."""
+    digest = hashlib.sha256()
+    with contextlib.suppress(OSError):  # reading the sound will tell
+        digest.update(entry.audio.read_bytes())
+    turns = [
+        (turn.start, turn.end, str(who)) for turn, _, who in reference.itertracks(yield_label=True)
+    ]
+    digest.update(repr(sorted(turns)).encode())
+    return digest.hexdigest()
+
+
+def _source_of(path: Path) -> str | None:
+    """What a file of `save_heard` was made of; None if it cannot be read."""
+    try:
+        return read_tensors(path, ())[1].get("source")
+    except BadFile:
+        return None

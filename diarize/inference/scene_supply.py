@@ -24,6 +24,7 @@ from diarize.corpora.chance import generator_of
 from diarize.errors import BadCall, BadFile
 from diarize.features.segmentation import HOP_S, START_S
 from diarize.features.speaker import SpeakerNetwork, load_speaker_network
+from diarize.formats.manifest import read_manifest
 from diarize.inference.cluster import speaker_sets
 from diarize.inference.heard_files import FOLDER, HeardTruth, prepare_heard, read_heard
 from diarize.inference.scenes import Cast, cast_of, scene, together
@@ -295,24 +296,39 @@ def bridged(
 
 
 def prepare_scenes(
-    folder: Path, settings: SceneSettings, progress: Callable[[float], None] | None = None
+    folder: Path,
+    settings: SceneSettings,
+    progress: Callable[[float], None] | None = None,
+    part: tuple[int, int] = (1, 1),
 ) -> Path:
     """Listen to the recordings of each folder's manifest; the first folder of what was heard.
+
+    `part` (2, 3) does the second of three shares of each folder's recordings.
 
     Raises:
         BadFile: a manifest, a recording or its truth cannot be read.
     """
     folders = [folder / name for name in settings.folders] or [folder]
     for one in folders:
-        prepare_heard(one, progress)
+        prepare_heard(one, progress, part)
     return folders[0] / FOLDER
 
 
 def _heard_in(folder: Path) -> list[Path]:
-    found = sorted((folder / FOLDER).glob("*.safetensors"))
-    if not found:
+    """What was heard of the recordings of a folder's manifest; without one, all that is there."""
+    there = sorted((folder / FOLDER).glob("*.safetensors"))
+    if (folder / "manifest.jsonl").exists():  # files of an earlier one may be left over
+        entries = [one for one in read_manifest(folder / "manifest.jsonl") if one.rttm]
+        wanted = {f"{one.recording}.safetensors" for one in entries}
+        there = [path for path in there if path.name in wanted]
+        if len(there) < len(wanted):
+            raise BadFile(
+                f"{folder / FOLDER}: {len(there)} of {len(wanted)} recordings heard; "
+                "run diarize prepare scenes first"
+            )
+    if not there:
         raise BadFile(f"{folder / FOLDER}: nothing heard; run diarize prepare scenes first")
-    return found
+    return there
 
 
 def _log_uniform(chance: np.random.Generator, least: float, most: float) -> float:

@@ -43,3 +43,18 @@ def test_what_is_wrong_is_one_line(text, told, tmp_path, capsys):
     assert shown.out == ""
     assert told in shown.err
     assert shown.err.count("\n") == 1
+
+
+def test_a_share_is_for_what_can_be_shared_out(conf, tmp_path, capsys):
+    call = ["prepare", "digits", "--data", str(tmp_path), "--conf", conf, "--part", "1/2"]
+    assert main(call) == 2
+    assert "--part is for scenes; digits is prepared as a whole" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("said", ["3/2", "0/2", "2", "a/b", "-1/2"])
+def test_a_share_that_is_none_is_refused(said, tmp_path, capsys):
+    assert main(["prepare", "scenes", "--data", str(tmp_path), f"--part={said}"]) == 2
+    assert (
+        capsys.readouterr().err
+        == f"diarize prepare: --part {said}; 1/4 to 4/4, say, would be right\n"
+    )
