@@ -1,7 +1,8 @@
 # shellcheck shell=bash disable=SC2154  # stages.sh exports python, conf, data, exp, nj, launcher
-# Stage 3: the model of the conf, trained; one that was stopped goes on from its last checkpoint.
-# reads   $data, as stage 1 left it
+# Stage 3: the model of the conf $1 (or that of the run), trained; one that was stopped goes on from
+# its last checkpoint.
+# reads   $data, as stages 1 and 2 left it
 # writes  $exp/train/model.safetensors  $exp/train/model.json  $exp/train/journal.jsonl
 set -euo pipefail
 resumable "$exp/train"
-"$python" -m diarize train --conf "$conf" --data "$data" --exp "$exp/train"
+"$python" -m diarize train --conf "${1:-$conf}" --data "$data" --exp "$exp/train"

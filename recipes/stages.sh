@@ -68,7 +68,7 @@ fi
 
 upstream='' # the mark of the stage before: done again, it makes the later ones stale
 stage() {   # stage N NAME [ARGS]: run recipes/[$family/]N_NAME.sh, unless it is done as it would be
-  local number=$1 name=$2 home=$exp script=$recipes/$family/$1_$2.sh settings state=stale
+  local number=$1 name=$2 home=$exp script=$recipes/$family/$1_$2.sh settings state=stale word
   [[ -e $script ]] || script=$recipes/$1_$2.sh # families share what does not differ
   ((number > 2)) || home=$data                 # runs share what stages 0 to 2 make
   mark=$home/done/${number}_$name
@@ -80,6 +80,10 @@ stage() {   # stage N NAME [ARGS]: run recipes/[$family/]N_NAME.sh, unless it is
   fi
   settings=$("$python" -m diarize conf "$conf" --until "$name") ||
     die $? "stage $number $name: the settings in $conf cannot be used"
+  for word; do # a conf among the arguments counts as what it comes to
+    [[ $word != *.toml ]] || settings+=$("$python" -m diarize conf "$word" --until "$name") ||
+      die $? "stage $number $name: the settings in $word cannot be used"
+  done
   print=$({ printf '%s\n' "$upstream" "$settings" "$@"; cat "$script"; } | sha256sum)
   print=${print%% *}
   [[ $(head -n 1 "$mark" 2>/dev/null) != "$print" ]] || state=current
@@ -124,15 +128,23 @@ run_stage() { # run_stage N NAME SCRIPT [ARGS]: the log as it grows; the mark la
   rm -f "$mark.begun"
 }
 
-resumable() { # resumable DIR: a stage script that keeps what is in DIR, if its own like left it there
+resumable() { # resumable DIR...: a stage script that keeps what is there, if its own like left it there
   [[ $(cat "$mark.begun" 2>/dev/null) != "$print" ]] || return 0
-  rm -rf "$1"
+  rm -rf "$@"
   echo "$print" > "$mark.begun"
 }
 export -f resumable
 
-show() { # show FILE: print it, if it is there
-  [[ $dry == yes || ! -e $1 ]] || { echo; cat "$1"; echo; }
+show() { # show FILE [WORDS]: print it, if it is there; with words, under them its first paragraph
+  [[ $dry == no && -e $1 ]] || return 0
+  echo
+  if (($# > 1)); then
+    echo "$2"
+    sed '/^$/q' "$1"
+  else
+    cat "$1"
+    echo
+  fi
 }
 
 where() { # where LABEL PATH...: say where results are, those that exist

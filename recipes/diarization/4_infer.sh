@@ -1,19 +1,43 @@
 # shellcheck shell=bash disable=SC2154  # stages.sh exports python, conf, data, exp, nj, launcher
-# Stage 4: who spoke when, for every recording; those that a stopped run has finished are kept.
-# reads   $data/manifest.jsonl
-# writes  $exp/result/RECORDING.rttm  $exp/result/RECORDING.json (with the posterior)
+# Stage 4: who spoke when, for every recording of $data, or of each set $1 $2 ... (see sets.sh); those
+# that a stopped run has finished are kept.
+# reads   $data/manifest.jsonl, or those of the sets
+#         $exp/train/model.safetensors, if stage 3 made it
+# writes  $exp/result/RECORDING.rttm  $exp/result/RECORDING.json (with the posterior), as the conf says
+#         $exp/result_msvae, the same, by the attributor of stage 3
+#         or $exp/result/SET and $exp/result_msvae/SET
 set -euo pipefail
-resumable "$exp/result"
-manifest=$data/manifest.jsonl options=()
-if ((nj > 1)); then # a manifest a job, beside the whole one, for its paths are relative to its folder
-  n_recordings=$(grep -c . "$manifest")
-  nj=$((nj < n_recordings ? nj : n_recordings))
-  for ((job = 1; job <= nj; job++)); do
-    grep . "$manifest" | awk "NR % $nj == $job % $nj" > "$data/manifest.$job-of-$nj.jsonl"
-  done
-  manifest="$data/manifest.{job}-of-{nj}.jsonl"
-  options=(--threads $((($(nproc) + nj - 1) / nj)))
+# shellcheck source=recipes/diarization/sets.sh
+. "$(dirname "${BASH_SOURCE[0]}")/sets.sh"
+resumable "$exp/result" "$exp/result_msvae"
+
+infer() { # infer RECORDINGS RESULT CONF
+  local recordings=$1 name=${2#"$exp/"} jobs=1 n_recordings job options=()
+  if ((nj > 1)) && [[ $recordings == *.jsonl ]]; then
+    # a manifest a job, beside the whole one, for its paths are relative to its folder
+    n_recordings=$(grep -c . "$recordings")
+    jobs=$((nj < n_recordings ? nj : n_recordings))
+    for ((job = 1; job <= jobs; job++)); do
+      grep . "$recordings" | awk "NR % $jobs == $job % $jobs" > "${recordings%.jsonl}.$job-of-$jobs.jsonl"
+    done
+    recordings="${recordings%.jsonl}.{job}-of-{nj}.jsonl"
+    options=(--threads $((($(nproc) + jobs - 1) / jobs)))
+  fi
+  "$python" -m diarize.jobs --nj "$jobs" --launcher "$launcher" \
+    --log "$exp/log/4_infer.${name//\//.}.{job}.log" -- \
+    "$python" -m diarize infer "$recordings" --format rttm,json -o "$2" --conf "$3" \
+    ${options[@]+"${options[@]}"}
+}
+
+infer_set() { # infer_set PLACE RECORDINGS: as the conf says, and by the attributor of stage 3
+  infer "$2" "$exp/result$1" "$conf"
+  if trained; then
+    infer "$2" "$exp/result_msvae$1" "$exp/infer_msvae.toml"
+  fi
+}
+
+if trained; then
+  printf "extends = '''%s'''\n[infer]\nattributor = \"msvae\"\nattributor_weights = '''%s'''\n" \
+    "$(realpath "$conf")" "$exp/train/model.safetensors" > "$exp/infer_msvae.toml"
 fi
-"$python" -m diarize.jobs --nj "$nj" --launcher "$launcher" --log "$exp/log/4_infer.{job}.log" -- \
-  "$python" -m diarize infer "$manifest" --format rttm,json -o "$exp/result" --conf "$conf" \
-  ${options[@]+"${options[@]}"}
+each_set infer_set "$@"
