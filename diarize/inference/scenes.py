@@ -58,7 +58,7 @@ def cast_of(
 
 
 def scene(heard: Heard, cast: Cast, first: int, end: int, pause_s: float) -> Scenes:
-    """Frames `first` to `end` as a batch of one; one more, in silence, if their number is odd."""
+    """Frames `first` to `end` as a batch of one; the last one twice if their number is odd."""
     n_frames, n_even = end - first, end - first + (end - first) % 2
     middle_s = START_S + (np.arange(first, end) + 0.5) * HOP_S
     index = (middle_s / heard.voice_hop_s).astype(np.int64).clip(0, len(heard.voice) - 1)
@@ -145,4 +145,5 @@ def _grown(values: Tensor, axis: int, more: int) -> Tensor:
 
 def _padded(values: Float[np.ndarray, "frame ..."], n_frames: int) -> Tensor:
     more = [(0, n_frames - len(values))] + [(0, 0)] * (values.ndim - 1)
-    return torch.from_numpy(np.pad(values.astype(np.float32), more))[None]
+    filled = np.pad(values.astype(np.float32), more, mode="edge")  # as zeros, mel would be loud
+    return torch.from_numpy(filled)[None]
