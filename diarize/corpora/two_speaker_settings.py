@@ -15,7 +15,7 @@ PARTS = ("test", "dev", "train")
 ON_THE_FLY = frozenset(  # the settings that change nothing of what is made
     (
         *("chunks", "labelled_share", "silence", "known_share", "known_by_count"),
-        *("gain_spread_db", "expert_batch", "mixture_batch", "n_expert_batches", "batches"),
+        *("gain_spread_db", "expert_batch", "mixture_batch"),
     )
 )
 

@@ -189,6 +189,16 @@ def test_the_verb_infers_and_scores(trained, tmp_path, capsys):
     assert (tmp_path / "score.md").read_text().count("| hums") == 2
 
 
+def test_recordings_of_two_channels_are_cut_by_the_verb_too(tmp_path, capsys):
+    soundfile.write(tmp_path / "call.wav", two_hums(40.0), RATE_HZ, "PCM_16")
+    (tmp_path / "conf.toml").write_text('[data]\ncorpus = "two_speakers"\nduration_s = 12\n')
+    words = ["--channels", str(tmp_path / "call.wav"), "--conf", str(tmp_path / "conf.toml")]
+    assert main(["fetch", "two_speakers", *words, "--data", str(tmp_path / "data")]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'data' / 'manifest.jsonl'}\n"
+    one = read_part(tmp_path / "data", ("speaker1", "speaker2"))[0]
+    assert (one.rate_hz, one.duration_s) == (RATE_HZ, 12.0)
+
+
 @pytest.mark.parametrize(
     ("changed", "told"), [({"threshold": 2.0}, "threshold = 2"), ({"batch": 0}, "batch = 0")]
 )
