@@ -206,3 +206,23 @@ def test_a_recording_that_is_missing_is_named(folder, listened):
     with pytest.raises(BadFile, match=r"two.wav: no such file"):
         prepare_heard(folder)
     assert (folder / "heard" / "one.safetensors").exists()
+
+
+def test_a_recording_whose_sound_or_truth_is_another_now_is_heard_anew(folder, listened):
+    first, second = prepare_heard(folder)
+    lines = (folder / "truth.rttm").read_text().splitlines(keepends=True)
+    (folder / "truth.rttm").write_text(lines[0].replace("0.75", "0.25") + lines[1])
+    listened.clear()
+    prepare_heard(folder)
+    assert listened == [RATE_HZ]  # the other's turns are as they were
+    assert read_heard(first).truth.sum() < read_heard(second).truth.sum()
+    soundfile.write(folder / "two.wav", np.full(RATE_HZ, 0.2, np.float32), RATE_HZ)
+    listened.clear()
+    prepare_heard(folder)
+    assert listened == [RATE_HZ]
+
+
+def test_shares_of_the_recordings_are_all_of_them_and_each_once(folder, listened):
+    shares = [prepare_heard(folder, part=(number, 3)) for number in (1, 2, 3)]
+    assert [[path.stem for path in share] for share in shares] == [["one"], ["two"], []]
+    assert len(listened) == 2

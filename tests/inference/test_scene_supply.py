@@ -11,6 +11,7 @@ from made_heard import N_DIMENSIONS, Pure, made_heard, talk_of
 from diarize.corpora.supplies import make_supply
 from diarize.errors import BadCall, BadFile
 from diarize.features.segmentation import HOP_S
+from diarize.formats.manifest import Recording, write_manifest
 from diarize.inference import scene_supply
 from diarize.inference.heard_files import save_heard
 from diarize.inference.scene_supply import SceneSettings, SceneSupply, bridged, prepare_scenes
@@ -316,6 +317,24 @@ def test_a_folder_in_which_nothing_was_heard_is_refused(folder, tmp_path):
     for settings in (SMALL, replace(SMALL, folders=("empty",))):
         with pytest.raises(BadFile, match="nothing heard; run diarize prepare scenes first"):
             SceneSupply(tmp_path, settings)
+
+
+def manifest_of(folder, names):
+    write_manifest(
+        folder / "manifest.jsonl",
+        [Recording(name, folder / f"{name}.wav", folder / "truth.rttm") for name in names],
+    )
+
+
+def test_with_a_manifest_only_its_recordings_count_and_all_of_them_must_be_heard(tmp_path):
+    for name in ("a", "left over"):
+        save(tmp_path / "heard" / f"{name}.safetensors", [[(0.5, 1.5)]], EYE[:1], n_frames=120)
+    assert len(SceneSupply(tmp_path, SMALL).paths) == 2
+    manifest_of(tmp_path, ["a"])
+    assert [path.stem for path in SceneSupply(tmp_path, SMALL).paths] == ["a"]
+    manifest_of(tmp_path, ["a", "b"])
+    with pytest.raises(BadFile, match="1 of 2 recordings heard; run diarize prepare scenes"):
+        SceneSupply(tmp_path, SMALL)
 
 
 def test_it_is_made_by_name_with_its_settings(folder):
