@@ -47,10 +47,13 @@ class AttributorSettings:
     mean_off_s: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.block_s <= 0 or self.margin_s < 0:
+        if not self.block_s > 0 or not self.margin_s >= 0:
             raise BadCall(
                 f"block_s = {self.block_s}, margin_s = {self.margin_s}; above 0, and 0 or more"
             )
+        for name in ("mean_on_s", "mean_off_s"):
+            if getattr(self, name) and not getattr(self, name) > HOP_S:
+                raise BadCall(f"{name} = {getattr(self, name)}; 0, or above {HOP_S}, is wanted")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,9 @@ class SpeechSettings:
     """The settings of an MS-VAE whose streams are the speakers of a recording.
 
     Attributes:
-        n_channels: of the speaker network's features.    n_hidden: of the segmentation's layer.
+        n_channels: of the speaker network's features.
+        n_hidden: of the segmentation's last hidden layer. 0 does not listen to it: it adds
+            nothing on simulated conversations, and misleads on real ones.
         n_mels: mel bands that are heard.                 n_bands: that streams add up in.
         n_dimensions: of a speaker's profile.
         trunk_width: of what is made of a moment, whoever the speakers are.
@@ -36,7 +38,7 @@ class SpeechSettings:
     """
 
     n_channels: int = 512
-    n_hidden: int = 128
+    n_hidden: int = 0
     n_mels: int = 80
     n_bands: int = 40
     n_dimensions: int = 192
@@ -45,7 +47,7 @@ class SpeechSettings:
     profile_width: int = 64
     memory: int = 64
     dropout: float = 0.1
-    deaf: float = 0.1
+    deaf: float = 0.25
     n_latents: int = 10
     n_background: int = 8
     background_steps: int = 15

@@ -159,7 +159,11 @@ def check_scenes(scenes: Scenes, settings: SpeechSettings) -> None:
     """
     for name, found, wanted in (
         ("features of the voice", scenes.inputs.shape[2], settings.n_channels),
-        ("hidden values of the segmentation", scenes.context.shape[2], settings.n_hidden),
+        (
+            "hidden values of the segmentation",
+            scenes.context.shape[2] if settings.n_hidden else 0,
+            settings.n_hidden,
+        ),
         ("mel bands", scenes.mel.shape[2], settings.n_mels),
         ("values of a profile", scenes.profile.shape[2], settings.n_dimensions),
     ):

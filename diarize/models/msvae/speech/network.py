@@ -54,11 +54,13 @@ class Listener(nn.Module):
         self.channels = nn.Sequential(
             nn.LayerNorm(settings.n_channels), nn.Linear(settings.n_channels, width)
         )
-        self.hidden = nn.Sequential(
-            nn.LayerNorm(2 * settings.n_hidden), nn.Linear(2 * settings.n_hidden, width)
-        )
+        if settings.n_hidden:
+            self.hidden = nn.Sequential(
+                nn.LayerNorm(2 * settings.n_hidden), nn.Linear(2 * settings.n_hidden, width)
+            )
         self.spectrum = nn.Linear(3 * settings.n_mels, width * 2 // 3)
-        n_heard = 2 * width + width * 2 // 3 + 9
+        n_heard = width * (2 if settings.n_hidden else 1) + width * 2 // 3 + 9
+        self.hears_context = bool(settings.n_hidden)
         self.join = nn.Sequential(nn.Linear(n_heard, trunk), nn.ReLU())
         self.over_time = nn.GRU(trunk, trunk // 2, batch_first=True, bidirectional=True)
         self.character = nn.Sequential(
@@ -109,9 +111,10 @@ class Listener(nn.Module):
         shape = (scenes.typical - level[:, 0])[:, None] / 2
         heard = [
             self.channels(_mean(scenes.inputs)),
-            self.hidden(_steps(scenes.context)),
             self.spectrum(torch.cat([_steps(mel), _mean(mel) - shape], 2)),
         ]
+        if self.hears_context:
+            heard.append(self.hidden(_steps(scenes.context)))
         if generator is not None:
             heard = [_left_out(one, (1, 1), self.deaf, generator) for one in heard]
         heard += [_steps(sure.logit()) / SCALE, _steps(sure)]
