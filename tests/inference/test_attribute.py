@@ -1,5 +1,6 @@
 """Who talks when, by a model that is asked block by block, and who of a cast is kept."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -40,9 +41,16 @@ TINY = SpeechSettings(
 )
 ANY = SpeakerBounds()
 BY_TALK = CountSettings(  # even odds at one second of talk
-    log_expected_s=2.0, log_sure_s=0.0, rival=0.0, log_heard_s=0.0, constant=0.0
+    log_expected_s=2.0, log_sure_s=0.0, rival=0.0, alike=0.0, log_heard_s=0.0, constant=0.0
 )
-ONE_BLOCK = AttributorSettings(block_s=1000.0, counting=BY_TALK)
+
+
+def model_alone(**settings):
+    """The windows have no say beside the model, and no frame is silenced."""
+    return AttributorSettings(window_weight=0.0, least_speech=0.0, **settings)
+
+
+ONE_BLOCK = model_alone(block_s=1000.0, counting=BY_TALK)
 
 
 class Told(SpeechMSVAE):
@@ -81,6 +89,18 @@ class Shares(Told):
         return share.expand(*scenes.local.shape)
 
 
+class Says(Told):
+    """The same of a voice in every frame, `probability_of` its direction."""
+
+    def __init__(self, *probability_of):
+        super().__init__()
+        self.probability_of = torch.tensor(probability_of)
+
+    def probability(self, scenes):
+        found = self.probability_of[scenes.profile.argmax(dim=2)]
+        return found[:, None].expand(*scenes.local.shape)
+
+
 @pytest.fixture(scope="module")
 def heard():
     return made_heard(SPANS, N_FRAMES)
@@ -93,7 +113,8 @@ def cast(heard):
 
 def speakers(n_speakers):
     """That many voices, each of its own direction."""
-    return SpeakerSet(EYE[:n_speakers], np.linspace(9.0, 5.0, n_speakers), -0.5)
+    talk_s = np.linspace(9.0, 5.0, n_speakers)
+    return SpeakerSet(EYE[:n_speakers], talk_s, np.full(n_speakers, -0.5))
 
 
 def test_presence_is_what_the_model_says_of_each_in_each_frame(heard, cast):
@@ -104,13 +125,87 @@ def test_presence_is_what_the_model_says_of_each_in_each_frame(heard, cast):
     assert found.cast is cast
 
 
-def test_how_many_talk_is_told_as_a_probability_of_each_number(heard, cast):
-    found = attribute_cast(Told(), heard, cast, ONE_BLOCK)
-    assert found.number.shape == (TINY.most_together + 1, N_FRAMES)
-    np.testing.assert_allclose(found.number.sum(axis=0), 1, atol=1e-5)
-    np.testing.assert_array_equal(found.number.argmax(axis=0), talk_of(SPANS, N_FRAMES).sum(axis=0))
-    expected = np.arange(len(found.number)) @ found.number
-    np.testing.assert_allclose(expected, found.presence.sum(axis=0), atol=1e-4)
+WINDOWS_SAY = np.repeat([[0.0, 0.5, 1.0], [1.0, 1.0, 0.0]], 20, axis=1).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def second():
+    """Sixty frames with speech, of two voices; the windows change their mind every twenty."""
+    heard = made_heard([[(0.0, 1.2)]], 60)
+    return heard, Cast(EYE[:2], np.ones(2, np.float32), WINDOWS_SAY.copy())
+
+
+@pytest.mark.parametrize("block_s", [1000.0, 0.3])
+@pytest.mark.parametrize(
+    ("window_weight", "blend"),
+    [
+        (0.0, [[0.2, 0.2, 0.2], [0.6, 0.6, 0.6]]),
+        (0.25, [[0.15, 0.275, 0.4], [0.7, 0.7, 0.45]]),
+        (0.5, [[0.1, 0.35, 0.6], [0.8, 0.8, 0.3]]),
+        (1.0, [[0.0, 0.5, 1.0], [1.0, 1.0, 0.0]]),
+    ],
+)
+def test_the_windows_have_their_share_of_what_is_said(second, window_weight, blend, block_s):
+    heard, cast = second
+    settings = AttributorSettings(
+        window_weight=window_weight, least_speech=0.0, block_s=block_s, margin_s=0.1
+    )
+    found = attribute_cast(Says(0.2, 0.6), heard, cast, settings)
+    np.testing.assert_allclose(found.presence, np.repeat(blend, 20, axis=1), atol=1e-5)
+    np.testing.assert_array_equal(cast.local, WINDOWS_SAY)  # the cast is as it was
+    assert found.presence.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("least_speech", "talks"),
+    [
+        (0.0, [1, 1, 1, 1]),
+        (0.1, [0, 1, 1, 1]),
+        (0.25, [0, 1, 1, 1]),  # as much is enough
+        (0.26, [0, 0, 1, 1]),
+        (1.0, [0, 0, 0, 1]),
+    ],
+)
+@pytest.mark.parametrize("window_weight", [0.0, 0.25])
+def test_where_there_is_too_little_speech_nobody_talks(second, least_speech, talks, window_weight):
+    heard, cast = second
+    speech = np.repeat([0.0, 0.25, 0.5, 1.0], 15).astype(np.float32)
+    settings = AttributorSettings(window_weight=window_weight, least_speech=least_speech)
+    found = attribute_cast(Says(0.2, 0.6), replace(heard, speech=speech), cast, settings)
+    said = [[0.2], [0.6]] * np.ones(60)
+    blend = said + window_weight * (WINDOWS_SAY - said)
+    np.testing.assert_allclose(found.presence, blend * np.repeat(talks, 15), atol=1e-5)
+    assert not found.presence[:, np.repeat(talks, 15) == 0].any()
+
+
+def test_voices_that_only_the_windows_hear_are_kept_for_their_share(heard):
+    silent = Says(0.001, 0.001, 0.001)
+    blended = replace(ONE_BLOCK, window_weight=0.5)  # of 12, 6 and 10 s
+    assert len(attribute(silent, heard, speakers(3), blended, ANY).cast) == 3
+    assert len(attribute(silent, heard, speakers(3), ONE_BLOCK, ANY).cast) == 1
+
+
+def test_what_is_said_where_there_is_no_speech_makes_nobody_a_person(heard):
+    """The second voice talks in a stretch that the segmentation takes for silence."""
+    speech = np.where(talk_of(SPANS, N_FRAMES)[1], 0.01, heard.speech).astype(np.float32)
+    hushed = replace(heard, speech=speech)
+    assert len(attribute(Told(), hushed, speakers(3), ONE_BLOCK, ANY).cast) == 3
+    gated = replace(ONE_BLOCK, least_speech=0.05)
+    found = attribute(Told(), hushed, speakers(3), gated, ANY)
+    np.testing.assert_array_equal(found.cast.profile, EYE[[0, 2]])
+    assert not found.presence[:, speech < 0.05].any()
+
+
+def test_by_default_the_windows_have_a_say_and_silence_is_kept(second):
+    heard, cast = second
+    settings = AttributorSettings()
+    assert 0 < settings.window_weight < 0.5  # the model has the last word
+    assert 0 < settings.least_speech < 0.5
+    speech = np.where(np.arange(60) < 30, 0.001, 1.0).astype(np.float32)
+    found = attribute_cast(Says(0.2, 0.6), replace(heard, speech=speech), cast, settings)
+    assert not found.presence[:, :30].any()
+    assert 0.2 < found.presence[0, -1] < 1.0  # the windows: 1, and 0 of the other
+    assert 0.0 < found.presence[1, -1] < 0.6
 
 
 @pytest.mark.parametrize("block_s", [1.0, 3.7, 7.0, 29.0])
@@ -118,10 +213,9 @@ def test_how_many_talk_is_told_as_a_probability_of_each_number(heard, cast):
 def test_blocks_of_a_model_without_memory_are_as_one(heard, cast, block_s, margin_s):
     whole = attribute_cast(Told(), heard, cast, ONE_BLOCK)
     model = Told()
-    settings = AttributorSettings(block_s=block_s, margin_s=margin_s)
+    settings = model_alone(block_s=block_s, margin_s=margin_s)
     found = attribute_cast(model, heard, cast, settings)
     np.testing.assert_allclose(found.presence, whole.presence, atol=1e-5)
-    np.testing.assert_allclose(found.number, whole.number, atol=1e-5)
     assert sum(len(scenes) for scenes in model.asked) == round(N_FRAMES * HOP_S / block_s)
     longest = max(scenes.mel.shape[1] for scenes in model.asked) * HOP_S
     assert longest < 1.5 * block_s + 2 * margin_s + 3 * HOP_S
@@ -149,12 +243,10 @@ def test_a_recording_shorter_than_a_block_is_one():
 
 def test_with_nobody_to_talk_nobody_does_and_the_model_is_not_asked(heard):
     model = Told()
-    nobody = SpeakerSet(np.zeros((0, N_DIMENSIONS), np.float32), np.zeros(0), 0.0)
+    nobody = SpeakerSet(np.zeros((0, N_DIMENSIONS), np.float32), np.zeros(0), np.zeros(0))
     told = []
     found = attribute(model, heard, nobody, AttributorSettings(), ANY, told.append)
     assert found.presence.shape == (0, N_FRAMES)
-    assert (found.number[0] == 1).all()
-    assert not found.number[1:].any()
     assert len(found.cast) == len(model.asked) == 0
     assert found.speaker_counts == {0: 1.0}
     assert told[-1] == 1
@@ -242,7 +334,7 @@ def test_who_all_talk_are_asked_once(heard):
 
 
 def test_a_voice_that_is_in_no_window_goes_and_the_others_are_as_they_were(heard):
-    speakers = SpeakerSet(EYE[[3, 0, 1, 2]], np.full(4, 5.0), -0.5)
+    speakers = SpeakerSet(EYE[[3, 0, 1, 2]], np.full(4, 5.0), np.full(4, -0.5))
     found = attribute(Told(), heard, speakers, ONE_BLOCK, ANY)
     np.testing.assert_array_equal(found.cast.profile, EYE[:3])
     np.testing.assert_array_equal(found.presence > 0.5, talk_of(SPANS, N_FRAMES))
@@ -250,11 +342,12 @@ def test_a_voice_that_is_in_no_window_goes_and_the_others_are_as_they_were(heard
 
 def test_twins_are_one_person_if_likeness_counts(twenty_s):
     """Of two equal voices the one of whom less was heard is the first again."""
-    twins = SpeakerSet(EYE[[0, 0]], np.array([9.0, 5.0]), 0.5)
+    twins = SpeakerSet(EYE[[0, 0]], np.array([9.0, 5.0]), np.array([-1.0, 0.5]))
     model = Shares({(0, 0): [6.0, 4.0], (0,): [10.0]}, 1185)
     assert len(attribute(model, twenty_s, twins, ONE_BLOCK, ANY).cast) == 2
-    alike = AttributorSettings(
-        block_s=1000.0, counting=CountSettings(log_expected_s=2.0, rival=-9.0, constant=0.0)
+    alike = model_alone(
+        block_s=1000.0,
+        counting=CountSettings(log_expected_s=2.0, rival=-9.0, alike=0.0, constant=0.0),
     )
     found = attribute(model, twenty_s, twins, alike, ANY)
     np.testing.assert_array_equal(found.cast.profile, EYE[[0]])
@@ -283,19 +376,18 @@ def crowd():
 def test_of_a_large_cast_the_likeliest_of_each_block_are_asked(crowd):
     heard, cast = crowd
     model = Told()
-    settings = AttributorSettings(block_s=10.0, margin_s=0.0)
-    found = attribute_cast(model, heard, cast, settings)
+    found = attribute_cast(model, heard, cast, model_alone(block_s=10.0, margin_s=0.0))
     (scenes,) = model.asked
     assert scenes.profile.shape[:2] == (3, MOST_IN_BLOCK)
+    middles = [N_FRAMES // 6, N_FRAMES // 2, 5 * N_FRAMES // 6]
     for third, profile in enumerate(scenes.profile):
         there = set(profile.argmax(dim=1).tolist())
         assert {3 * third, 3 * third + 1, 3 * third + 2} <= there
+        # who was not asked for does not talk, and is in the cast all the same
+        assert not found.presence[sorted(set(range(9)) - there), middles[third]].any()
     talks = np.repeat(np.eye(3, dtype=bool), 3, axis=0)  # 0.5 of the windows is 0.5 here
-    middles = [N_FRAMES // 6, N_FRAMES // 2, 5 * N_FRAMES // 6]
     np.testing.assert_array_equal(found.presence[:, middles] > 0.3, talks)
-    # who was not asked for does not talk, and is in the cast all the same
     assert found.presence.shape == (9, N_FRAMES)
-    np.testing.assert_allclose(found.number.sum(axis=0), 1, atol=1e-5)
 
 
 def test_a_voice_that_no_window_knows_is_likely_where_it_is_heard(crowd):
@@ -328,18 +420,17 @@ class Flickering(Told):
 
 def test_a_chain_makes_flickering_frames_steady(heard, cast):
     rough = attribute_cast(Flickering(), heard, cast, ONE_BLOCK)
-    settings = AttributorSettings(block_s=1000.0, mean_on_s=3.0, mean_off_s=5.0)
+    settings = model_alone(block_s=1000.0, mean_on_s=3.0, mean_off_s=5.0)
     steady = attribute_cast(Flickering(), heard, cast, settings)
     truth = talk_of(SPANS, N_FRAMES)
     assert ((rough.presence > 0.5) != truth).mean() > 0.04
     assert ((steady.presence > 0.5) != truth).mean() < 0.01
     assert steady.presence.min() >= 0
     assert steady.presence.max() <= 1 + 1e-5
-    np.testing.assert_allclose(steady.number.sum(axis=0), 1, atol=1e-4)
 
 
 def test_a_chain_is_forward_and_backward_over_frames_its_prior_counted_once(heard, cast):
-    settings = AttributorSettings(block_s=1000.0, mean_on_s=2.0, mean_off_s=6.0)
+    settings = model_alone(block_s=1000.0, mean_on_s=2.0, mean_off_s=6.0)
     model = Flickering()
     found = attribute_cast(model, heard, cast, settings)
     weighed = model.weigh(model.asked[0])
@@ -352,7 +443,7 @@ def test_a_chain_is_forward_and_backward_over_frames_its_prior_counted_once(hear
 
 @pytest.mark.parametrize("means", [(0.0, 0.0), (3.0, 0.0), (0.0, 3.0)])
 def test_without_both_means_there_is_no_chain(heard, cast, means):
-    settings = AttributorSettings(block_s=1000.0, mean_on_s=means[0], mean_off_s=means[1])
+    settings = model_alone(block_s=1000.0, mean_on_s=means[0], mean_off_s=means[1])
     found = attribute_cast(Flickering(), heard, cast, settings)
     rough = attribute_cast(Flickering(), heard, cast, ONE_BLOCK)
     np.testing.assert_array_equal(found.presence, rough.presence)
@@ -364,11 +455,23 @@ def test_without_both_means_there_is_no_chain(heard, cast, means):
         ({"block_s": 0.0}, "block_s = 0.0"),
         ({"block_s": -1.0}, "block_s = -1.0"),
         ({"margin_s": -0.5}, "margin_s = -0.5"),
+        ({"window_weight": -0.1}, "window_weight = -0.1; 0 to 1"),
+        ({"window_weight": 1.5}, "window_weight = 1.5; 0 to 1"),
+        ({"window_weight": float("nan")}, "window_weight = nan; 0 to 1"),
+        ({"least_speech": -0.1}, "least_speech = -0.1; 0 to 1"),
+        ({"least_speech": 1.01}, "least_speech = 1.01; 0 to 1"),
+        ({"least_speech": float("nan")}, "least_speech = nan; 0 to 1"),
     ],
 )
 def test_settings_that_cannot_be_meant_are_refused(settings, found):
     with pytest.raises(BadCall, match=found):
         AttributorSettings(**settings)
+
+
+@pytest.mark.parametrize("name", ["window_weight", "least_speech"])
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_a_share_may_be_nothing_or_all(name, share):
+    assert getattr(AttributorSettings(**{name: share}), name) == share
 
 
 def test_weights_that_were_shipped_are_loaded_ready_to_use(tmp_path):

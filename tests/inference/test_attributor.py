@@ -190,6 +190,9 @@ def heard(diarizer, talk):
     return hear(talk.samples, diarizer._segmentation, diarizer._voices)
 
 
+MODEL_ALONE = {"window_weight": 0.0, "least_speech": 0.0}
+
+
 def unit(n_voices, seed=0):
     voices = np.random.default_rng(seed).normal(size=(n_voices, 192))
     return (voices / np.linalg.norm(voices, axis=1, keepdims=True)).astype(np.float32)
@@ -200,11 +203,10 @@ def test_twins_are_no_trouble(model, heard):
     near = voice + 0.01 * unit(1, seed=1)
     near /= np.linalg.norm(near)
     for twins in (np.concatenate([voice, voice]), np.concatenate([voice, near])):
-        speakers = SpeakerSet(twins, np.array([6.0, 4.0]), 0.5)
+        speakers = SpeakerSet(twins, np.array([6.0, 4.0]), np.array([-1.0, 0.5]))
         for bounds in (SpeakerBounds(), SpeakerBounds(2, 2)):
             found = attribute(model, heard, speakers, AttributorSettings(), bounds)
             assert np.isfinite(found.presence).all()
-            assert np.isfinite(found.number).all()
             assert len(found.cast) <= 2
             assert sum(found.speaker_counts.values()) == pytest.approx(1)
 
@@ -212,18 +214,37 @@ def test_twins_are_no_trouble(model, heard):
 @pytest.mark.parametrize("n_voices", [1, 2, 7, 30])
 def test_any_number_of_voices_can_be_tried(model, heard, n_voices):
     cast = cast_of(heard, unit(n_voices), np.full(n_voices, 3.0, np.float32))
-    found = attribute_cast(model, heard, cast, AttributorSettings(block_s=5.0, margin_s=1.0))
+    settings = AttributorSettings(block_s=5.0, margin_s=1.0, **MODEL_ALONE)
+    found = attribute_cast(model, heard, cast, settings)
     assert found.presence.shape == (n_voices, heard.n_frames)
     assert np.isfinite(found.presence).all()
-    np.testing.assert_allclose(found.number.sum(axis=0), 1, atol=1e-4)
-    expected = np.arange(len(found.number)) @ found.number
-    np.testing.assert_allclose(found.presence.sum(axis=0), expected, atol=1e-3)
+    assert found.presence.min() >= 0
+    assert found.presence.max() <= 1 + 1e-5
+    assert found.presence.sum(axis=0).max() <= SMALL.most_together + 1e-4
+
+
+def test_the_windows_are_blended_in_and_silence_is_cut_out_of_what_the_model_says(model, heard):
+    cast = cast_of(heard, heard.voices.local[:2], np.full(2, 3.0, np.float32))
+    assert cast.local.max() > 0.5
+    alone = attribute_cast(model, heard, cast, AttributorSettings(**MODEL_ALONE)).presence
+    least = float(np.quantile(heard.speech, 0.3))
+    settings = AttributorSettings(window_weight=0.25, least_speech=least)
+    found = attribute_cast(model, heard, cast, settings).presence
+    silent = heard.speech < least
+    assert 0.2 < silent.mean() < 0.4
+    assert not found[:, silent].any()
+    blend = 0.75 * alone + 0.25 * cast.local
+    np.testing.assert_allclose(found[:, ~silent], blend[:, ~silent], atol=1e-5)
 
 
 def test_blocks_with_all_they_could_remember_around_them_are_as_one(model, heard):
     cast = cast_of(heard, unit(2), np.full(2, 3.0, np.float32))
-    whole = attribute_cast(model, heard, cast, AttributorSettings(block_s=100.0))
-    parts = attribute_cast(model, heard, cast, AttributorSettings(block_s=4.0, margin_s=100.0))
+    one, several = (
+        AttributorSettings(block_s=block_s, margin_s=100.0, **MODEL_ALONE)
+        for block_s in (100.0, 4.0)
+    )
+    whole = attribute_cast(model, heard, cast, one)
+    parts = attribute_cast(model, heard, cast, several)
     np.testing.assert_allclose(parts.presence, whole.presence, atol=1e-4)
 
 
