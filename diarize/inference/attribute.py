@@ -32,6 +32,9 @@ class AttributorSettings:
 
     Attributes:
         pause_s: pauses of one speaker shorter than this count as speech.
+        window_weight: of what the segmentation's windows say of each speaker, beside the model. The
+            windows learned on real meetings, the model on simulated ones.
+        least_speech: where P(anyone talks) is below that, for the segmentation, nobody does.
         counting: how it is judged whether a voice is somebody.
         block_s: attributed at once.
         margin_s: heard besides before and after.
@@ -40,6 +43,8 @@ class AttributorSettings:
     """
 
     pause_s: float = 0.5
+    window_weight: float = 0.3
+    least_speech: float = 0.05
     counting: CountSettings = field(default_factory=CountSettings)
     block_s: float = 25.0
     margin_s: float = 5.0
@@ -51,6 +56,9 @@ class AttributorSettings:
             raise BadCall(
                 f"block_s = {self.block_s}, margin_s = {self.margin_s}; above 0, and 0 or more"
             )
+        for name in ("window_weight", "least_speech"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise BadCall(f"{name} = {getattr(self, name)}; 0 to 1 would be right")
         for name in ("mean_on_s", "mean_off_s"):
             if getattr(self, name) and not getattr(self, name) > HOP_S:
                 raise BadCall(f"{name} = {getattr(self, name)}; 0, or above {HOP_S}, is wanted")
@@ -63,13 +71,11 @@ class Attributed:
     Attributes:
         cast: those who do.
         presence: q(speaker talks | recording) of each frame.
-        number: q(so many talk | recording), from nobody on.
         speaker_counts: how probable each number of people in the recording is.
     """
 
     cast: Cast
     presence: Float[np.ndarray, "speaker frame"]
-    number: Float[np.ndarray, "number frame"]
     speaker_counts: Mapping[int, float] = field(default_factory=dict)
 
 
@@ -104,7 +110,7 @@ def attribute(
     tell = progress or (lambda share: None)
     cast = cast_of(heard, speakers.voice, speakers.talk_s)
     tried = attribute_cast(model, heard, cast, settings, lambda share: tell(share / 2))
-    probability = somebody(evidence(cast, tried.presence), settings.counting)
+    probability = somebody(evidence(cast, speakers.alike, tried.presence), settings.counting)
     counts = number_posterior(probability, min(bounds.least, len(cast)), bounds.most)
     n_kept = max(counts, key=lambda number: counts[number])
     if n_kept == len(cast):
@@ -125,19 +131,18 @@ def attribute_cast(
     progress: Callable[[float], None] | None = None,
 ) -> Attributed:
     """Who of a cast talks when, whether or not all do."""
-    n_numbers = model.settings.most_together + 1
     presence = np.zeros((len(cast), heard.n_frames), dtype=np.float32)
-    number = np.zeros((n_numbers, heard.n_frames), dtype=np.float32)
     if not len(cast):
-        number[0] = 1.0
-        return Attributed(cast, presence, number)
+        return Attributed(cast, presence)
     blocks = list(_blocks(heard, cast, settings))
     for first in range(0, len(blocks), BLOCKS_AT_ONCE):
         some = blocks[first : first + BLOCKS_AT_ONCE]
-        _attribute_blocks(model, heard, cast, settings, some, presence, number)
+        _attribute_blocks(model, heard, cast, settings, some, presence)
         if progress is not None:
             progress((first + len(some)) / len(blocks))
-    return Attributed(cast, presence, number)
+    presence += settings.window_weight * (cast.local - presence)
+    presence *= heard.speech >= settings.least_speech
+    return Attributed(cast, presence)
 
 
 @dataclass(frozen=True)
@@ -182,9 +187,8 @@ def _attribute_blocks(
     settings: AttributorSettings,
     blocks: list[_Block],
     presence: Float[np.ndarray, "speaker frame"],
-    number: Float[np.ndarray, "number frame"],
 ) -> None:
-    """Write what is found of these blocks into `presence` and `number`."""
+    """Write what is found of these blocks into `presence`."""
     scenes = together(
         [
             scene(heard, cast.only(block.speakers), block.from_, block.to, settings.pause_s)
@@ -198,16 +202,11 @@ def _attribute_blocks(
         patterns = weighed.patterns.cpu()
         if settings.mean_on_s and settings.mean_off_s:
             log_probability = _in_time(log_probability, patterns, settings)
-        probability = log_probability.exp()
-        talks = (probability @ patterns).numpy()
-        size = patterns.sum(1).long()
-        by_number = torch.zeros(*probability.shape[:2], number.shape[0])
-        by_number.index_add_(2, size, probability)
+        talks = (log_probability.exp() @ patterns).numpy()
     for row, block in enumerate(blocks):
         here = slice(block.first - block.from_, block.end - block.from_)
         found = talks[row, here, : len(block.speakers)]
         presence[block.speakers, block.first : block.end] = found.T
-        number[:, block.first : block.end] = by_number[row, here].T.numpy()
 
 
 def _in_time(

@@ -73,13 +73,18 @@ class SpeakerSet:
     Attributes:
         voice: of each, of unit length; who says most first.
         talk_s: seconds that each says alone.
-        alike: by how much the two that are most alike are more so than two people are; below 0,
-            all of them are different people.
+        alike: by how much each is more like somebody who says more than two people are alike; below
+            0, he is another person. -1 for who says most.
     """
 
     voice: Float[np.ndarray, "speaker dimension"]
     talk_s: Float[np.ndarray, " speaker"]
-    alike: float
+    alike: Float[np.ndarray, " speaker"]
+
+    @property
+    def all_differ(self) -> bool:
+        """Whether all seem to be different people."""
+        return bool((self.alike < 0).all())
 
     def __len__(self) -> int:
         return len(self.talk_s)
@@ -116,8 +121,8 @@ def candidates(
     It has at least `bounds.least` voices, if so many were told apart, and at most `bounds.most`.
     """
     if not sets:
-        return SpeakerSet(np.zeros((0, dimension), np.float32), np.zeros(0), 0.0)
-    seem = max((len(one) for one in sets if one.alike < 0), default=1)
+        return SpeakerSet(np.zeros((0, dimension), np.float32), np.zeros(0), np.zeros(0))
+    seem = max((len(one) for one in sets if one.all_differ), default=1)
     wanted = int(np.clip(seem + more, bounds.least, bounds.most))
     return sets[min(wanted, len(sets)) - 1]
 
@@ -163,6 +168,14 @@ def _link(
     return group.astype(np.int64) - 1
 
 
+def _to_greater(
+    excess: Float[np.ndarray, "group group"], order: Int[np.ndarray, " group"]
+) -> Float[np.ndarray, " group"]:
+    """Of each group in `order`, the greatest excess with one before it; -1 for the first."""
+    sorted_ = excess[np.ix_(order, order)]
+    return np.array([sorted_[row, :row].max(initial=-1.0) for row in range(len(order))])
+
+
 class _Groups:
     """Groups of units that are joined one pair at a time."""
 
@@ -206,8 +219,9 @@ class _Groups:
         while True:
             first, second = divmod(int(excess.argmax()), len(excess))
             order = np.argsort(-self.talk_s, kind="stable")
-            alike = float(excess[first, second])
-            found.append(SpeakerSet(self.voice[order], self.talk_s[order], alike))
+            found.append(
+                SpeakerSet(self.voice[order], self.talk_s[order], _to_greater(excess, order))
+            )
             if len(self.voice) == 1:
                 return found
             excess = self._joined(excess, first, second)

@@ -11,7 +11,7 @@ from diarize.errors import BadCall
 from diarize.features.segmentation import HOP_S
 from diarize.inference.scenes import Cast
 
-KINDS = ("log_expected_s", "log_sure_s", "rival", "log_heard_s", "constant")
+KINDS = ("log_expected_s", "log_sure_s", "rival", "alike", "log_heard_s", "constant")
 LEAST_S = 0.02
 
 
@@ -26,6 +26,7 @@ class CountSettings:
     log_expected_s: float = 1.5
     log_sure_s: float = 0.0
     rival: float = -2.0
+    alike: float = 0.0
     log_heard_s: float = 0.0
     constant: float = 1.0
 
@@ -36,22 +37,24 @@ class CountSettings:
 
 
 def evidence(
-    cast: Cast, presence: Float[np.ndarray, "speaker frame"]
+    cast: Cast, alike: Float[np.ndarray, " speaker"], presence: Float[np.ndarray, "speaker frame"]
 ) -> Float[np.ndarray, "speaker kind"]:
     """What there is to be said for each voice of a cast to be a person of his own.
 
     Seconds that he is expected to talk; those of them of which the model is sure (presence
-    squared); how alike he is to a voice of whom more was heard (cosine, at least 0); seconds that
-    his profile rests on. Seconds as logarithms.
+    squared); how like he is to a voice of whom more was heard (cosine, at least 0), and by how much
+    more than two people are (see `cluster.SpeakerSet`); seconds that his profile rests on. Seconds
+    as logarithms.
     """
     expected_s = presence.sum(axis=1, dtype=np.float64) * HOP_S
     sure_s = np.square(presence, dtype=np.float64).sum(axis=1) * HOP_S
-    alike = cast.profile @ cast.profile.T
+    cosine = cast.profile @ cast.profile.T
     is_greater = cast.heard_s[None, :] > cast.heard_s[:, None]
-    rival = np.where(is_greater, alike, 0.0).max(axis=1, initial=0.0).clip(0.0)
+    rival = np.where(is_greater, cosine, 0.0).max(axis=1, initial=0.0).clip(0.0)
     logs = (np.log(np.maximum(seconds, LEAST_S)) for seconds in (expected_s, sure_s, cast.heard_s))
     log_expected, log_sure, log_heard = logs
-    return np.stack([log_expected, log_sure, rival, log_heard, np.ones(len(cast))], axis=1)
+    constant = np.ones(len(cast))
+    return np.stack([log_expected, log_sure, rival, alike, log_heard, constant], axis=1)
 
 
 def somebody(

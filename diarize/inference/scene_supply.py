@@ -203,7 +203,7 @@ class _Recording:
         casts: list[tuple[Cast, list[int]]] = []
         for least_s in (None, LEAST_S * 2.5):
             sets = speaker_sets(units, embed, least_s)
-            stop = max((len(one) for one in sets if one.alike < 0), default=1)
+            stop = max((len(one) for one in sets if one.all_differ), default=1)
             for one in sets:
                 if max(1, stop - 1) <= len(one) <= stop + 3:
                     cast = cast_of(self.known.heard, one.voice, one.talk_s)

@@ -234,7 +234,7 @@ def test_sets_go_from_one_speaker_to_all_that_could_be_told_apart():
 @pytest.mark.parametrize("noise", [0.08, 0.2])
 def test_where_the_search_stops_the_set_is_what_it_finds(seed, noise):
     units, _ = meeting([12, 9, 7, 5], noise, seed)
-    different = [one for one in speaker_sets(units, embed) if one.alike < 0]
+    different = [one for one in speaker_sets(units, embed) if one.all_differ]
     found = find_speakers(units, embed, SpeakerBounds(1, 99))
     assert len(found) == len(different[-1])
     np.testing.assert_allclose(different[-1].voice, found)
@@ -244,8 +244,9 @@ def test_how_alike_two_voices_of_a_set_are_tells_whether_they_are_one_person():
     settings = ClusterSettings(group_similarity=0.5, unit_distance=0.2)
     for cosine in (0.3, 0.7):
         one, two = speaker_sets(units_of(at_angle(cosine), 10.0), embed, settings=settings)
-        assert two.alike == pytest.approx(cosine - 0.5)
-        assert one.alike == -np.inf  # there is nobody to be like
+        assert two.alike.tolist() == pytest.approx([-1.0, cosine - 0.5])
+        assert two.all_differ == (cosine < 0.5)
+        assert one.alike.tolist() == [-1.0]  # there is nobody to be like
 
 
 def test_who_says_too_little_is_in_no_set_unless_less_is_asked_for():
@@ -275,7 +276,9 @@ def test_sets_leave_the_units_as_they_were():
 def sets_that_stop_at(n_different, n_sets=6):
     """Sets of 1 to so many speakers, of whom that many seem to be different people."""
     return [
-        SpeakerSet(np.eye(8, dtype=np.float32)[:size], np.ones(size), size - n_different - 0.5)
+        SpeakerSet(
+            np.eye(8, dtype=np.float32)[:size], np.ones(size), np.arange(size) - n_different + 0.5
+        )
         for size in range(1, n_sets + 1)
     ]
 

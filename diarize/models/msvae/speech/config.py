@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from diarize.errors import BadCall
 
 
+VERSION = 1  # of what the numbers of trained weights mean; another one cannot be used
+
+
 @dataclass(frozen=True)
 class SpeechSettings:
     """The settings of an MS-VAE whose streams are the speakers of a recording.
@@ -35,6 +38,7 @@ class SpeechSettings:
         likelihood_weight: of that of the likelihood by itself.
         bound_weight: of minus the bound on the log likelihood, which trains the streams.
         idle_charge: share of a stream's divergence that is charged where it is off.
+        version: of the weights, which must be that of this program.
     """
 
     n_channels: int = 512
@@ -59,8 +63,14 @@ class SpeechSettings:
     likelihood_weight: float = 0.2
     bound_weight: float = 0.02
     idle_charge: float = 0.1
+    version: int = VERSION
 
     def __post_init__(self) -> None:
+        if self.version != VERSION:
+            raise BadCall(
+                f"a speech MS-VAE of version {self.version}; this program is of version {VERSION}: "
+                "take the weights that came with it"
+            )
         if self.n_mels % self.n_bands:
             raise BadCall(f"n_bands = {self.n_bands}; a divisor of n_mels {self.n_mels} is wanted")
         if not 1 <= self.most_together <= 4:
