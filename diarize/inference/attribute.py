@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,7 +13,13 @@ from jaxtyping import Float, Int
 from diarize.errors import BadCall, BadFile
 from diarize.features.segmentation import HOP_S
 from diarize.inference.cluster import SpeakerBounds, SpeakerSet
-from diarize.inference.counting import CountSettings, evidence, number_posterior, somebody
+from diarize.inference.counting import (
+    CountEvidence,
+    CountSettings,
+    evidence,
+    number_posterior,
+    sets_to_try,
+)
 from diarize.inference.hearing import AROUND_HOP_S, Heard
 from diarize.inference.scenes import Cast, cast_of, scene, together
 from diarize.layers.markov import smoothed, switching
@@ -22,7 +28,7 @@ from diarize.training.shipped import load_model
 from diarize.weights import find_weights
 
 MOST_IN_BLOCK = 6  # of a large cast, those who may talk in a block
-BLOCKS_AT_ONCE = 4
+BLOCKS_AT_ONCE = 2
 SHARPNESS = 10.0  # of a cosine, in choosing them
 
 
@@ -35,7 +41,7 @@ class AttributorSettings:
         window_weight: of what the segmentation's windows say of each speaker, beside the model. The
             windows learned on real meetings, the model on simulated ones.
         least_speech: where P(anyone talks) is below that, for the segmentation, nobody does.
-        counting: how it is judged whether a voice is somebody.
+        counting: how it is judged how many people there are.
         block_s: attributed at once.
         margin_s: heard besides before and after.
         mean_on_s, mean_off_s: how long a speaker talks, and does not, in the chain that smooths
@@ -96,31 +102,34 @@ def load_attributor(path: Path | None = None, device: str = "cpu") -> SpeechMSVA
 def attribute(
     model: SpeechMSVAE,
     heard: Heard,
-    speakers: SpeakerSet,
+    sets: Sequence[SpeakerSet],
     settings: AttributorSettings,
     bounds: SpeakerBounds,
     progress: Callable[[float], None] | None = None,
 ) -> Attributed:
-    """Who of `speakers`, of whom there may be too many, talks when.
+    """Who talks when, and how many people there are.
 
-    All are tried; what each then says tells how probable he is somebody, and so how probable each
-    number of people is. The likeliest number is kept, those likeliest to be somebody, and these are
-    asked again: what the others said may be theirs.
+    Of `sets` of voices, from one on, those around the number of people that there seem to be are
+    tried, each by itself; what comes of it tells how probable that number is, and the most probable
+    one is taken. Without sets there is nobody.
     """
     tell = progress or (lambda share: None)
-    cast = cast_of(heard, speakers.voice, speakers.talk_s)
-    tried = attribute_cast(model, heard, cast, settings, lambda share: tell(share / 2))
-    probability = somebody(evidence(cast, speakers.alike, tried.presence), settings.counting)
-    counts = number_posterior(probability, min(bounds.least, len(cast)), bounds.most)
-    n_kept = max(counts, key=lambda number: counts[number])
-    if n_kept == len(cast):
-        tell(1.0)
-        return replace(tried, speaker_counts=counts)
-    kept = np.sort(np.argsort(-probability, kind="stable")[:n_kept])
-    cast = cast_of(heard, cast.profile[kept], cast.heard_s[kept])
-    again = attribute_cast(model, heard, cast, settings, lambda share: tell((1 + share) / 2))
-    tell(1.0)
-    return replace(again, speaker_counts=counts)
+    tried: dict[int, Attributed] = {}
+    found: dict[int, CountEvidence] = {}
+    chosen = sets_to_try(sets, bounds)
+    for number, which in enumerate(chosen):
+        cast = cast_of(heard, sets[which].voice, sets[which].talk_s)
+        size = len(cast)
+        tried[size] = attribute_cast(model, heard, cast, settings)
+        found[size] = evidence(sets, which, cast, tried[size].presence, heard.speech)
+        tell((number + 1) / len(chosen))
+    if not tried:
+        nobody = np.zeros((0, heard.around.shape[2]), np.float32)
+        silence = np.zeros((0, heard.n_frames), np.float32)
+        return Attributed(cast_of(heard, nobody, np.zeros(0)), silence, {0: 1.0})
+    counts = number_posterior(found, settings.counting)
+    best = max(counts, key=lambda size: counts[size])
+    return replace(tried[best], speaker_counts=counts)
 
 
 def attribute_cast(

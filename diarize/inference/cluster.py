@@ -95,36 +95,25 @@ def speaker_sets(
     embed: Embed,
     least_s: float | None = None,
     settings: ClusterSettings | None = None,
+    least: int = 1,
 ) -> list[SpeakerSet]:
     """All sets of speakers on the way from many small groups to one, the smallest set first.
 
     A group must say `least_s` to be among them; by default as much as `find_speakers` asks for.
+    The largest set has at least `least` voices, wherever as many units differ.
     No units give no sets.
     """
     settings = settings or ClusterSettings()
     if not len(units.talk_s):
         return []
-    group = _link(embed(units.statistic), 1, settings.unit_distance)
+    group = _link(embed(units.statistic), least, settings.unit_distance)
     talk_s = np.bincount(group, weights=units.talk_s)
     if least_s is None:
         least_s = settings.least_speaker_s(float(units.talk_s.sum()))
-    founders = np.argsort(-talk_s, kind="stable")[: max(int((talk_s >= least_s).sum()), 1)]
+    n_founders = max(int((talk_s >= least_s).sum()), min(least, len(talk_s)), 1)
+    founders = np.argsort(-talk_s, kind="stable")[:n_founders]
     groups = _Groups(units, group, founders, embed, settings)
     return groups.path()[::-1]
-
-
-def candidates(
-    sets: list[SpeakerSet], more: int, bounds: SpeakerBounds, dimension: int
-) -> SpeakerSet:
-    """The set with `more` voices than seem to be different people, or the nearest there is.
-
-    It has at least `bounds.least` voices, if so many were told apart, and at most `bounds.most`.
-    """
-    if not sets:
-        return SpeakerSet(np.zeros((0, dimension), np.float32), np.zeros(0), np.zeros(0))
-    seem = max((len(one) for one in sets if one.all_differ), default=1)
-    wanted = int(np.clip(seem + more, bounds.least, bounds.most))
-    return sets[min(wanted, len(sets)) - 1]
 
 
 def find_speakers(

@@ -1,93 +1,129 @@
-"""How many speakers there are: how probable each voice that was tried is a person of his own."""
+"""How many speakers there are: sets of voices are tried, and each is judged by what comes of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
 
 import numpy as np
 from jaxtyping import Float
 
 from diarize.errors import BadCall
 from diarize.features.segmentation import HOP_S
+from diarize.inference.cluster import SpeakerBounds, SpeakerSet
 from diarize.inference.scenes import Cast
 
-KINDS = ("log_expected_s", "log_sure_s", "rival", "alike", "log_heard_s", "constant")
 LEAST_S = 0.02
+NOBODY_LIKE = -0.6  # how alike voices count as being where there is only one
+NOBODY_LEFT = 0.3  # the same where no greater set was found
+
+
+@dataclass(frozen=True)
+class CountEvidence:
+    """What speaks for a set to be all the people of a recording, or against it.
+
+    Attributes:
+        more, fewer: voices than seem to be different people, 0 or more.
+        alike: of the two that are most alike, by how much more so than two people are.
+        parted: the same of the set with one voice more: high where that one parts a person in two.
+        least_expected_s: log of the seconds that who talks least is expected to talk.
+        least_sure: log of how sure the model is of whom it is least sure, at most 0.
+        rival: the greatest cosine of two voices, at least 0.
+        unexplained: share of all speech that nobody of the set is found to say.
+    """
+
+    more: float
+    fewer: float
+    alike: float
+    parted: float
+    least_expected_s: float
+    least_sure: float
+    rival: float
+    unexplained: float
 
 
 @dataclass(frozen=True)
 class CountSettings:
-    """What each kind of evidence adds to the log odds that a voice is somebody; see `evidence`.
+    """What a unit of each kind of evidence adds to the log odds of a set; see `CountEvidence`.
 
-    The defaults are those that `recipes/diarization/calibrate.py` fits on simulated conversations
+    The defaults are those that `recipes/diarization/fit_counts.py` finds on simulated conversations
     of the development part.
     """
 
-    log_expected_s: float = 1.5
-    log_sure_s: float = 0.0
-    rival: float = -2.0
-    alike: float = 0.0
-    log_heard_s: float = 0.0
-    constant: float = 1.0
+    more: float = -0.43
+    fewer: float = -1.45
+    alike: float = 0.39
+    parted: float = 1.34
+    least_expected_s: float = 0.56
+    least_sure: float = 1.93
+    rival: float = -0.28
+    unexplained: float = -3.99
 
-    @property
-    def weights(self) -> Float[np.ndarray, " kind"]:
-        """In the order of `KINDS`."""
-        return np.array([getattr(self, kind) for kind in KINDS])
+    def log_odds(self, found: CountEvidence) -> float:
+        """Of a set of which that is the evidence, up to what is common to all sets."""
+        return float(np.dot(astuple(self), astuple(found)))
+
+
+def number_that_seems(sets: Sequence[SpeakerSet]) -> int:
+    """How many people there seem to be, by how alike the voices are alone; 0 without sets."""
+    return max((len(one) for one in sets if one.all_differ), default=min(1, len(sets)))
+
+
+def sets_to_try(
+    sets: Sequence[SpeakerSet], bounds: SpeakerBounds, fewer: int = 1, more: int = 2
+) -> list[int]:
+    """Which of `sets`, sorted by size from one on, are worth trying: those around what it seems.
+
+    They keep to `bounds`, or come as near as there are sets.
+    """
+    if not sets:
+        return []
+    seem = number_that_seems(sets)
+    low, high = (int(np.clip(seem + by, bounds.least, bounds.most)) for by in (-fewer, more))
+    first = min(max(low, 1), len(sets))
+    return list(range(first - 1, min(max(high, 1), len(sets))))
 
 
 def evidence(
-    cast: Cast, alike: Float[np.ndarray, " speaker"], presence: Float[np.ndarray, "speaker frame"]
-) -> Float[np.ndarray, "speaker kind"]:
-    """What there is to be said for each voice of a cast to be a person of his own.
+    sets: Sequence[SpeakerSet],
+    which: int,
+    cast: Cast,
+    presence: Float[np.ndarray, "speaker frame"],
+    speech: Float[np.ndarray, " frame"],
+) -> CountEvidence:
+    """What speaks for set `which`, given who of it was found to talk when.
 
-    Seconds that he is expected to talk; those of them of which the model is sure (presence
-    squared); how like he is to a voice of whom more was heard (cosine, at least 0), and by how much
-    more than two people are (see `cluster.SpeakerSet`); seconds that his profile rests on. Seconds
-    as logarithms.
+    `speech` is P(anyone talks), whoever that is.
     """
+    beyond = len(sets[which]) - number_that_seems(sets)
+    following = sets[which + 1].alike.max() if which + 1 < len(sets) else NOBODY_LEFT
     expected_s = presence.sum(axis=1, dtype=np.float64) * HOP_S
     sure_s = np.square(presence, dtype=np.float64).sum(axis=1) * HOP_S
-    cosine = cast.profile @ cast.profile.T
-    is_greater = cast.heard_s[None, :] > cast.heard_s[:, None]
-    rival = np.where(is_greater, cosine, 0.0).max(axis=1, initial=0.0).clip(0.0)
-    logs = (np.log(np.maximum(seconds, LEAST_S)) for seconds in (expected_s, sure_s, cast.heard_s))
-    log_expected, log_sure, log_heard = logs
-    constant = np.ones(len(cast))
-    return np.stack([log_expected, log_sure, rival, alike, log_heard, constant], axis=1)
-
-
-def somebody(
-    found: Float[np.ndarray, "speaker kind"], settings: CountSettings
-) -> Float[np.ndarray, " speaker"]:
-    """The probability that each voice is a person of his own."""
-    return 1 / (1 + np.exp(-np.clip(found @ settings.weights, -30, 30)))
+    expected, sure = (np.log(np.maximum(seconds, LEAST_S)) for seconds in (expected_s, sure_s))
+    cosine = np.tril(cast.profile @ cast.profile.T, -1)
+    nobody = np.prod(1.0 - presence, axis=0)
+    return CountEvidence(
+        more=float(max(0, beyond)),
+        fewer=float(max(0, -beyond)),
+        alike=max(NOBODY_LIKE, float(sets[which].alike.max())),
+        parted=float(following),
+        least_expected_s=float(expected.min()),
+        least_sure=float((sure - expected).min()),
+        rival=float(cosine.max(initial=0.0)),
+        unexplained=float((speech * nobody).sum() / max(speech.sum(), 1.0)),
+    )
 
 
 def number_posterior(
-    probability: Float[np.ndarray, " speaker"], least: int = 0, most: int | None = None
+    found: Mapping[int, CountEvidence], settings: CountSettings
 ) -> dict[int, float]:
-    """How probable each number of people is, each voice being one or none by itself.
-
-    Only numbers from `least` to `most` can be; where no voice is left for `least`, all are people.
-
-    >>> {number: round(p, 2) for number, p in number_posterior(np.array([0.9, 0.5])).items()}
-    {0: 0.05, 1: 0.5, 2: 0.45}
+    """How probable each number of people is, of those that were tried.
 
     Raises:
-        BadCall: a least number above the most.
+        BadCall: none was.
     """
-    most = len(probability) if most is None else most
-    if least > most:
-        raise BadCall(f"at least {least} speakers and at most {most}; the least is greater")
-    chance = np.ones(1)
-    for one in probability:
-        chance = np.convolve(chance, [1 - one, one])
-    least = min(least, len(probability))
-    allowed = {
-        number: float(chance[number]) for number in range(least, min(most, len(chance) - 1) + 1)
-    }
-    total = sum(allowed.values())
-    if not total:  # beyond the last digit of what is allowed
-        return {number: float(number == least) for number in allowed}
-    return {number: chance / total for number, chance in allowed.items()}
+    if not found:
+        raise BadCall("no set of voices was tried; one at least is wanted")
+    odds = np.array([settings.log_odds(one) for one in found.values()])
+    weight = np.exp(odds - odds.max())
+    return dict(zip(found, (weight / weight.sum()).tolist(), strict=True))

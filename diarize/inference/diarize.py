@@ -28,7 +28,6 @@ from diarize.inference.attribute import AttributorSettings, attribute, load_attr
 from diarize.inference.cluster import (
     ClusterSettings,
     SpeakerBounds,
-    candidates,
     find_speakers,
     speaker_sets,
 )
@@ -75,7 +74,7 @@ class DiarizerSettings:
     window_weight: float = BlendSettings.window_weight
     pause_s: float = AttributorSettings.pause_s
     talk_threshold: float = 0.4  # P(a speaker talks) from which msvae has him on
-    more_voices: int = 2  # that msvae tries beyond those that seem different
+    window_share: float = AttributorSettings.window_weight
     segmentation_weights: Path | None = None
     embedder_weights: Path | None = None
     attributor_weights: Path | None = None
@@ -179,14 +178,21 @@ class Diarizer:
     def _by_streams(self, audio: Audio, settings: DiarizerSettings, tell: Progress) -> _Found:
         """By the speech MS-VAE, which is told more voices than there may be people."""
         assert self._attributor is not None  # or this would not be asked
-        heard = hear(audio.samples, self._segmentation, self._voices, settings.hop_frames, tell)
+        heard = hear(
+            audio.samples,
+            self._segmentation,
+            self._voices,
+            settings.hop_frames,
+            tell,
+            keep_context=self._attributor.settings.n_hidden > 0,
+        )
         bounds = speaker_bounds(settings)
-        sets = speaker_sets(heard.voices.units, self._embed)
+        sets = speaker_sets(heard.voices.units, self._embed, least=bounds.least)
         attributed = attribute(
             self._attributor,
             heard,
-            candidates(sets, settings.more_voices, bounds, self._voices.dimension),
-            AttributorSettings(pause_s=settings.pause_s),
+            sets,
+            AttributorSettings(pause_s=settings.pause_s, window_weight=settings.window_share),
             bounds,
             lambda share: tell("attribution", share),
         )

@@ -77,16 +77,24 @@ def hear(
     speaker: SpeakerNetwork,
     hop_frames: int = 148,
     progress: Callable[[str, float], None] | None = None,
+    keep_context: bool = True,
 ) -> Heard:
-    """Listen to audio at 16 kHz once with both networks; `progress` is told step and share."""
+    """Listen to audio at 16 kHz once with both networks; `progress` is told step and share.
+
+    Without `keep_context` the segmentation's hidden layer is not kept; not all models ask for it.
+    """
     tell = progress or (lambda step, share: None)
     local = segment(
-        segmentation, samples, hop_frames, lambda share: tell("segmentation", share), True
+        segmentation,
+        samples,
+        hop_frames,
+        lambda share: tell("segmentation", share),
+        keep_context,
     )
     nobody = np.full(local.posterior.shape[::2], NOBODY)
     added = overlap_add(local, nobody, 0)
     voice = all_frames(speaker, samples, lambda share: tell("voices", share))
-    voices = hear_voices(speaker, samples, local, added.speech, features=voice)
+    voices = hear_voices(speaker, samples, local, added.speech, features=voice, glimpses_s=())
     mel = mel_on_frames(samples, local.n_frames)
     loud = added.speech > SPEECH
     of_speech = mel[loud] if loud.sum() * HOP_S > 0.5 else mel

@@ -64,7 +64,8 @@ def scene(heard: Heard, cast: Cast, first: int, end: int, pause_s: float) -> Sce
     index = (middle_s / heard.voice_hop_s).astype(np.int64).clip(0, len(heard.voice) - 1)
     activity = np.stack([heard.speech[first:end], heard.overlap[first:end]], axis=1)
     context = heard.local.context
-    assert context is not None  # `hear` keeps it
+    if context is None:  # which a model may do without
+        context = np.zeros((heard.n_frames, 0), np.float16)
     found = {
         "inputs": heard.voice[index],
         "context": context[first:end],

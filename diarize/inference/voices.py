@@ -48,15 +48,17 @@ def hear_voices(
     speech: Float[np.ndarray, " frame"],
     progress: Callable[[float], None] | None = None,
     features: Float16[np.ndarray, "voice_frame channel"] | None = None,
+    glimpses_s: tuple[float, ...] = GLIMPSES_S,
 ) -> Voices:
     """The voices in audio at 16 kHz, given who talks in each window and where anyone talks.
 
-    `features` is what `features.speaker.all_frames` found, if that was asked before.
+    `features` is what `features.speaker.all_frames` found, if that was asked before; glimpses are
+    of sizes `glimpses_s`.
     """
     hop_s = network.hop_samples / RATE_HZ
     units = list(_units(local, hop_s))
     locals_ = list(_locals(local, hop_s))
-    glimpses = [list(_glimpses(speech, size_s, hop_s)) for size_s in GLIMPSES_S]
+    glimpses = [list(_glimpses(speech, size_s, hop_s)) for size_s in glimpses_s]
     groups = [[mask for _, _, mask in kind] for kind in (units, locals_)] + glimpses
     group = np.concatenate([np.full(len(masks), at) for at, masks in enumerate(groups)])
     masks = [mask for masks in groups for mask in masks]
@@ -75,7 +77,7 @@ def hear_voices(
             embedding[places[~is_unit]] = network.embed(statistics[rest]).numpy()
     of_units = np.flatnonzero(heard[: len(units)])
     of_locals = np.flatnonzero(heard & (group == 1)) - len(units)
-    of_glimpses = [heard & (group == 2 + size) for size in range(len(GLIMPSES_S))]
+    of_glimpses = [heard & (group == 2 + size) for size in range(len(glimpses_s))]
     return Voices(
         units=Units(
             statistic=unit[of_units],

@@ -5,9 +5,7 @@ from diarize.inference import cluster
 from diarize.inference.cluster import (
     ClusterSettings,
     SpeakerBounds,
-    SpeakerSet,
     Units,
-    candidates,
     find_speakers,
     speaker_sets,
 )
@@ -273,34 +271,57 @@ def test_sets_leave_the_units_as_they_were():
     np.testing.assert_array_equal(units.talk_s, before[1])
 
 
-def sets_that_stop_at(n_different, n_sets=6):
-    """Sets of 1 to so many speakers, of whom that many seem to be different people."""
-    return [
-        SpeakerSet(
-            np.eye(8, dtype=np.float32)[:size], np.ones(size), np.arange(size) - n_different + 0.5
-        )
-        for size in range(1, n_sets + 1)
-    ]
-
-
 @pytest.mark.parametrize(
-    ("more", "bounds", "n_wanted"),
+    ("least", "n_sets"),
     [
-        (0, ANY, 3),
-        (2, ANY, 5),
-        (9, ANY, 6),  # there are but six
-        (2, SpeakerBounds(1, 4), 4),
-        (2, SpeakerBounds(2, 2), 2),
-        (0, SpeakerBounds(5, 20), 5),
-        (0, SpeakerBounds(30, 30), 6),
+        (7, 7),
+        (9, 9),
+        (40, 40),
+        (41, 40),  # there are only forty units
     ],
 )
-def test_candidates_are_more_than_seem_different_within_bounds(more, bounds, n_wanted):
-    assert len(candidates(sets_that_stop_at(3), more, bounds, 8)) == n_wanted
+def test_sets_go_as_far_as_there_must_be_speakers_whatever_the_voices_say(least, n_sets):
+    units, _ = meeting([10, 10, 10, 10])
+    assert len(speaker_sets(units, embed)) < least
+    sets = speaker_sets(units, embed, least=least)
+    assert [len(one) for one in sets] == list(range(1, n_sets + 1))
+    for one in sets:
+        assert np.isfinite(one.voice).all()
+        assert one.talk_s.sum() == pytest.approx(80.0)
+    # and those are the speakers who are found if so many are asked for
+    asked = find_speakers(units, embed, SpeakerBounds(least, least))
+    np.testing.assert_allclose(sets[-1].voice, asked)
 
 
-def test_without_sets_there_is_no_candidate_and_without_people_one():
-    nobody = candidates([], 2, SpeakerBounds(3, 3), 8)
-    assert nobody.voice.shape == (0, 8)
-    assert len(nobody) == 0
-    assert len(candidates(sets_that_stop_at(0), 0, ANY, 8)) == 1
+@pytest.mark.parametrize("least", [1, 2, 3, 4])
+def test_if_as_many_were_told_apart_a_least_number_changes_nothing(least):
+    units, _ = meeting([12, 9, 7, 5])
+    as_it_is, asked = speaker_sets(units, embed), speaker_sets(units, embed, least=least)
+    assert len(as_it_is) >= 4
+    assert len(asked) == len(as_it_is)
+    for one, other in zip(as_it_is, asked, strict=True):
+        np.testing.assert_array_equal(one.voice, other.voice)
+        np.testing.assert_array_equal(one.alike, other.alike)
+
+
+def test_who_says_too_little_is_in_a_set_if_so_many_must_be_there():
+    voices = people(3)
+    units = units_of(np.repeat(voices, [20, 20, 1], axis=0), talk_s=[2.0] * 40 + [1.0])
+    assert [len(one) for one in speaker_sets(units, embed, least=2)] == [1, 2]
+    sets = speaker_sets(units, embed, least=3)
+    assert [len(one) for one in sets] == [1, 2, 3]
+    assert sets[2].talk_s.tolist() == pytest.approx([40.0, 40.0, 1.0])
+    assert len(speaker_sets(units, embed, least_s=1e6, least=3)) == 3
+
+
+def test_units_that_do_not_differ_are_one_set_however_many_must_be_there():
+    (only,) = speaker_sets(units_of([[3.0, 4.0]] * 6), embed, least=3)
+    np.testing.assert_allclose(only.voice, [[0.6, 0.8]])
+    assert only.talk_s.tolist() == [12.0]
+    assert speaker_sets(units_of(np.zeros((0, 5))), embed, least=3) == []
+
+
+def test_many_must_be_there_in_a_long_recording_too(monkeypatch):
+    units, _ = meeting([30, 25, 20, 15])
+    monkeypatch.setattr(cluster, "BLOCK_UNITS", 20)
+    assert len(speaker_sets(units, embed, least=12)) >= 12
