@@ -1,6 +1,6 @@
-"""Who talks when, by a model that is asked block by block, and who of a cast is kept."""
+"""Who talks when, by a model that is asked block by block, and which set of voices is taken."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -19,7 +19,7 @@ from diarize.inference.attribute import (
     load_attributor,
 )
 from diarize.inference.cluster import SpeakerBounds, SpeakerSet
-from diarize.inference.counting import CountSettings
+from diarize.inference.counting import CountSettings, evidence, number_posterior
 from diarize.inference.scenes import Cast, cast_of
 from diarize.layers.markov import smoothed, switching
 from diarize.models.baselines.vaebss import VAEBSS, VAEBSSSettings
@@ -40,9 +40,9 @@ TINY = SpeechSettings(
     decoder_width=8,
 )
 ANY = SpeakerBounds()
-BY_TALK = CountSettings(  # even odds at one second of talk
-    log_expected_s=2.0, log_sure_s=0.0, rival=0.0, alike=0.0, log_heard_s=0.0, constant=0.0
-)
+NOTHING = CountSettings(**{field.name: 0.0 for field in fields(CountSettings)})
+# odds: seconds of who talks least, and a factor of e for each tenth of the speech that is explained
+BY_TALK = replace(NOTHING, least_expected_s=1.0, unexplained=-10.0)
 
 
 def model_alone(**settings):
@@ -74,19 +74,15 @@ class Told(SpeechMSVAE):
 
 
 class Shares(Told):
-    """Each voice talks for so many seconds of the recording, by who else is there.
+    """Each voice talks for such a share of every frame, by who else is there."""
 
-    `talk_s` gives, for the voices that are there, how long each talks.
-    """
-
-    def __init__(self, talk_s, n_frames):
-        super().__init__()
-        self.talk_s, self.n_frames = talk_s, n_frames
+    def __init__(self, share_of):
+        super().__init__(replace(TINY, most_together=4))
+        self.share_of = share_of
 
     def probability(self, scenes):
         voices = tuple(scenes.profile[0].argmax(dim=1).tolist())
-        share = torch.tensor(self.talk_s[voices]) / (self.n_frames * HOP_S)
-        return share.expand(*scenes.local.shape)
+        return torch.tensor(self.share_of[voices]).expand(*scenes.local.shape)
 
 
 class Says(Told):
@@ -111,10 +107,19 @@ def cast(heard):
     return cast_of(heard, EYE[:3], np.array([12.0, 6.0, 10.0], np.float32))
 
 
-def speakers(n_speakers):
-    """That many voices, each of its own direction."""
-    talk_s = np.linspace(9.0, 5.0, n_speakers)
-    return SpeakerSet(EYE[:n_speakers], talk_s, np.full(n_speakers, -0.5))
+def set_of(*voices, alike=-0.5):
+    """These voices, each of its own direction, all but the first so much like another."""
+    talk_s = np.linspace(9.0, 5.0, len(voices))
+    return SpeakerSet(EYE[list(voices)], talk_s, np.array([-1.0] + [alike] * (len(voices) - 1)))
+
+
+def sets_up_to(n_sets, n_different=None):
+    """Sets of 1 to so many voices, of whom that many (all) seem to be different people."""
+    n_different = n_sets if n_different is None else n_different
+    return [
+        set_of(*range(size), alike=-0.5 if size <= n_different else 0.25)
+        for size in range(1, n_sets + 1)
+    ]
 
 
 def test_presence_is_what_the_model_says_of_each_in_each_frame(heard, cast):
@@ -178,20 +183,24 @@ def test_where_there_is_too_little_speech_nobody_talks(second, least_speech, tal
     assert not found.presence[:, np.repeat(talks, 15) == 0].any()
 
 
-def test_voices_that_only_the_windows_hear_are_kept_for_their_share(heard):
+def test_voices_that_only_the_windows_hear_are_taken_for_their_share(heard):
     silent = Says(0.001, 0.001, 0.001)
-    blended = replace(ONE_BLOCK, window_weight=0.5)  # of 12, 6 and 10 s
-    assert len(attribute(silent, heard, speakers(3), blended, ANY).cast) == 3
-    assert len(attribute(silent, heard, speakers(3), ONE_BLOCK, ANY).cast) == 1
+    sets = sets_up_to(3, n_different=1)
+    alone = replace(ONE_BLOCK, counting=replace(NOTHING, more=-1.0, unexplained=-20.0))
+    blended = replace(alone, window_weight=0.5)  # of 12, 6 and 10 s
+    assert len(attribute(silent, heard, sets, alone, ANY).cast) == 1
+    assert len(attribute(silent, heard, sets, blended, ANY).cast) == 3
 
 
 def test_what_is_said_where_there_is_no_speech_makes_nobody_a_person(heard):
     """The second voice talks in a stretch that the segmentation takes for silence."""
     speech = np.where(talk_of(SPANS, N_FRAMES)[1], 0.01, heard.speech).astype(np.float32)
     hushed = replace(heard, speech=speech)
-    assert len(attribute(Told(), hushed, speakers(3), ONE_BLOCK, ANY).cast) == 3
-    gated = replace(ONE_BLOCK, least_speech=0.05)
-    found = attribute(Told(), hushed, speakers(3), gated, ANY)
+    sets = [set_of(0), set_of(0, 2), set_of(0, 2, 1, alike=0.5)]
+    settings = replace(ONE_BLOCK, counting=replace(BY_TALK, more=1.0))
+    assert len(attribute(Told(), hushed, sets, settings, ANY).cast) == 3
+    gated = replace(settings, least_speech=0.05)
+    found = attribute(Told(), hushed, sets, gated, ANY)
     np.testing.assert_array_equal(found.cast.profile, EYE[[0, 2]])
     assert not found.presence[:, speech < 0.05].any()
 
@@ -224,7 +233,9 @@ def test_blocks_of_a_model_without_memory_are_as_one(heard, cast, block_s, margi
 def test_only_so_many_blocks_are_asked_at_once(heard, cast):
     model = Told()
     attribute_cast(model, heard, cast, AttributorSettings(block_s=3.0))
-    assert max(len(scenes) for scenes in model.asked) <= attributing.BLOCKS_AT_ONCE
+    at_once = [len(scenes) for scenes in model.asked]
+    assert max(at_once) == attributing.BLOCKS_AT_ONCE
+    assert sum(at_once) == 10
 
 
 def test_each_block_is_told_how_long_a_pause_is(heard, cast):
@@ -241,30 +252,40 @@ def test_a_recording_shorter_than_a_block_is_one():
     assert len(model.asked) == len(model.asked[0]) == 1
 
 
-def test_with_nobody_to_talk_nobody_does_and_the_model_is_not_asked(heard):
+@pytest.mark.parametrize("bounds", [ANY, SpeakerBounds(3, 3)])
+def test_without_sets_nobody_talks_and_the_model_is_not_asked(heard, bounds):
     model = Told()
-    nobody = SpeakerSet(np.zeros((0, N_DIMENSIONS), np.float32), np.zeros(0), np.zeros(0))
-    told = []
-    found = attribute(model, heard, nobody, AttributorSettings(), ANY, told.append)
+    found = attribute(model, heard, [], AttributorSettings(), bounds)
     assert found.presence.shape == (0, N_FRAMES)
+    assert found.presence.dtype == np.float32
     assert len(found.cast) == len(model.asked) == 0
+    assert found.cast.profile.shape == (0, N_DIMENSIONS)
+    assert found.cast.local.shape == (0, N_FRAMES)
     assert found.speaker_counts == {0: 1.0}
-    assert told[-1] == 1
 
 
 def voices_asked(model):
     return [tuple(scenes.profile[0].argmax(dim=1).tolist()) for scenes in model.asked]
 
 
+SHARES = {  # the fourth says next to nothing, the third half of what there is
+    (0,): [0.3],
+    (0, 1): [0.3, 0.4],
+    (0, 1, 2): [0.3, 0.4, 0.5],
+    (0, 1, 2, 3): [0.3, 0.4, 0.5, 0.01],
+    (0, 1, 2, 3, 4): [0.3, 0.4, 0.5, 0.01, 0.01],
+}
+ODDS = {  # seconds of who talks least, of twenty, and what all leave unsaid
+    1: 6.0 * np.exp(-10 * 0.7),
+    2: 6.0 * np.exp(-10 * 0.7 * 0.6),
+    3: 6.0 * np.exp(-10 * 0.7 * 0.6 * 0.5),
+    4: 0.2 * np.exp(-10 * 0.7 * 0.6 * 0.5 * 0.99),
+}
+
+
 @pytest.fixture
 def shares():
-    """Voices 1 and 2 hardly talk, and what they say is another's once they are gone."""
-    return {
-        (0, 1, 2, 3): [8.0, 0.4, 0.1, 2.0],
-        (0, 1, 3): [8.1, 0.4, 2.0],
-        (0, 3): [8.2, 2.3],
-        (0,): [10.5],
-    }
+    return Shares(SHARES)
 
 
 @pytest.fixture(scope="module")
@@ -276,82 +297,136 @@ def talk_s(found):
     return found.presence.sum(axis=1) * HOP_S
 
 
-def test_who_hardly_talks_goes_and_the_rest_are_asked_again(shares, twenty_s):
-    model = Shares(shares, 1185)
+def test_the_sets_around_what_it_seems_are_asked_each_by_itself(shares, twenty_s):
     told = []
-    found = attribute(model, twenty_s, speakers(4), ONE_BLOCK, ANY, told.append)
-    assert voices_asked(model) == [(0, 1, 2, 3), (0, 3)]
-    np.testing.assert_array_equal(found.cast.profile, EYE[[0, 3]])
-    np.testing.assert_allclose(talk_s(found), [8.2, 2.3], rtol=1e-3)
-    assert told == sorted(told)
-    assert told[-1] == 1
+    sets = sets_up_to(5, n_different=2)
+    attribute(shares, twenty_s, sets, ONE_BLOCK, ANY, told.append)
+    assert voices_asked(shares) == [tuple(range(size)) for size in (1, 2, 3, 4)]
+    assert told == [0.25, 0.5, 0.75, 1.0]
+
+
+def test_the_likeliest_set_is_taken_as_it_was_found(shares, twenty_s):
+    found = attribute(shares, twenty_s, sets_up_to(4, n_different=2), ONE_BLOCK, ANY)
+    np.testing.assert_array_equal(found.cast.profile, EYE[:3])
+    assert found.cast.heard_s.tolist() == [9.0, 7.0, 5.0]
+    np.testing.assert_allclose(talk_s(found), [6, 8, 10], rtol=1e-3)
+    alone = attribute_cast(shares, twenty_s, found.cast, ONE_BLOCK)
+    np.testing.assert_array_equal(found.presence, alone.presence)
 
 
 def test_how_probable_each_number_of_people_is_is_told(shares, twenty_s):
-    found = attribute(Shares(shares, 1185), twenty_s, speakers(4), ONE_BLOCK, ANY)
-    # seconds squared are odds: each voice is somebody by itself
-    sure = np.array([8.0, 0.4, 0.1, 2.0]) ** 2
-    sure = sure / (1 + sure)
-    nobody = np.prod(1 - sure)
-    all_four = np.prod(sure) / (1 - nobody)  # one at least there is
-    assert sorted(found.speaker_counts) == [1, 2, 3, 4]
+    found = attribute(shares, twenty_s, sets_up_to(4, n_different=2), ONE_BLOCK, ANY)
+    total = sum(ODDS.values())
+    expected = {number: odds / total for number, odds in ODDS.items()}
+    assert found.speaker_counts == pytest.approx(expected, rel=5e-3)
+    assert list(found.speaker_counts) == [1, 2, 3, 4]
     assert sum(found.speaker_counts.values()) == pytest.approx(1)
-    assert found.speaker_counts[4] == pytest.approx(all_four, rel=0.02)
-    assert max(found.speaker_counts, key=found.speaker_counts.get) == len(found.cast) == 2
 
 
 @pytest.mark.parametrize(
-    ("bounds", "kept"),
+    ("favour", "n_taken"),
     [
-        (SpeakerBounds(1, 20), [0, 3]),
-        (SpeakerBounds(3, 20), [0, 1, 3]),
-        (SpeakerBounds(3, 3), [0, 1, 3]),
-        (SpeakerBounds(4, 4), [0, 1, 2, 3]),
-        (SpeakerBounds(30, 30), [0, 1, 2, 3]),  # there are no more
-        (SpeakerBounds(1, 1), [0]),
+        ({"more": 20.0}, 4),
+        ({"more": -20.0}, 2),
+        ({"fewer": 20.0}, 1),
+        ({"more": -20.0, "fewer": -20.0}, 2),
+        ({"least_sure": 0.5}, 3),
+        ({"least_sure": 9.0}, 3),
+        ({"alike": -20.0}, 2),  # the third and the fourth are like another
+        ({"parted": 20.0}, 4),  # the second's 0.25, but of the fourth nobody is left
+        ({"parted": -20.0}, 1),
+        ({}, 3),
     ],
 )
-def test_so_many_are_kept_as_may_be_however_much_they_say(shares, twenty_s, bounds, kept):
-    model = Shares(shares, 1185)
-    found = attribute(model, twenty_s, speakers(4), ONE_BLOCK, bounds)
-    np.testing.assert_array_equal(found.cast.profile, EYE[kept])
-    assert len(found.presence) == len(kept)
-    least, most = min(bounds.least, 4), min(bounds.most, 4)
-    assert list(found.speaker_counts) == list(range(least, most + 1))
+def test_the_set_that_is_taken_is_the_most_probable(shares, twenty_s, favour, n_taken):
+    settings = replace(ONE_BLOCK, counting=replace(BY_TALK, **favour))
+    if favour.get("parted", 0) > 0:
+        settings = replace(settings, counting=replace(NOTHING, **favour))
+    found = attribute(shares, twenty_s, sets_up_to(4, n_different=2), settings, ANY)
+    counts = found.speaker_counts
+    assert max(counts, key=counts.get) == len(found.cast) == len(found.presence) == n_taken
 
 
-def test_one_voice_is_kept_even_if_it_says_nothing(twenty_s):
-    silent = {(0, 1): [0.03, 0.02], (0,): [0.03]}
-    found = attribute(Shares(silent, 1185), twenty_s, speakers(2), ONE_BLOCK, ANY)
-    np.testing.assert_array_equal(found.cast.profile, EYE[[0]])
+def test_the_voices_of_a_set_need_not_be_those_of_another(twenty_s):
+    sets = [set_of(5), set_of(4, 3), set_of(0, 1, 2, alike=0.5)]
+    model = Shares({(5,): [0.2], (4, 3): [0.4, 0.5], (0, 1, 2): [0.4, 0.5, 0.001]})
+    found = attribute(model, twenty_s, sets, ONE_BLOCK, ANY)
+    np.testing.assert_array_equal(found.cast.profile, EYE[[4, 3]])
+    np.testing.assert_allclose(talk_s(found), [8, 10], rtol=1e-3)
 
 
-def test_who_all_talk_are_asked_once(heard):
-    model = Told()
-    found = attribute(model, heard, speakers(3), ONE_BLOCK, ANY)
-    assert len(model.asked) == 1
+def test_what_is_parted_counts_though_the_next_set_may_not_be_tried(shares, twenty_s):
+    """The second set parts a person in two, the third does so the more."""
+    sets = [set_of(0), set_of(0, 1, alike=0.1), set_of(0, 1, 2, alike=0.7)]
+    settings = replace(ONE_BLOCK, counting=replace(NOTHING, parted=2.0))
+    found = attribute(shares, twenty_s, sets, settings, SpeakerBounds(1, 2))
+    assert voices_asked(shares) == [(0,), (0, 1)]
+    odds = np.exp(2.0 * (0.7 - 0.1))
+    assert found.speaker_counts == pytest.approx({1: 1 / (1 + odds), 2: odds / (1 + odds)})
+
+
+def test_by_default_a_set_is_judged_by_all_there_is_to_be_said(heard):
+    sets = sets_up_to(4, n_different=2)
+    found = attribute(Told(), heard, sets, AttributorSettings(), ANY)
+    kinds = {}
+    for which, one in enumerate(sets):
+        cast = cast_of(heard, one.voice, one.talk_s)
+        presence = attribute_cast(Told(), heard, cast, AttributorSettings()).presence
+        kinds[len(one)] = evidence(sets, which, cast, presence, heard.speech)
+    assert found.speaker_counts == pytest.approx(number_posterior(kinds, CountSettings()))
     assert len(found.cast) == 3
 
 
-def test_a_voice_that_is_in_no_window_goes_and_the_others_are_as_they_were(heard):
-    speakers = SpeakerSet(EYE[[3, 0, 1, 2]], np.full(4, 5.0), np.full(4, -0.5))
-    found = attribute(Told(), heard, speakers, ONE_BLOCK, ANY)
-    np.testing.assert_array_equal(found.cast.profile, EYE[:3])
-    np.testing.assert_array_equal(found.presence > 0.5, talk_of(SPANS, N_FRAMES))
+@pytest.mark.parametrize(
+    ("bounds", "tried", "n_taken"),
+    [
+        (SpeakerBounds(1, 20), [1, 2, 3, 4], 3),
+        (SpeakerBounds(1, 2), [1, 2], 2),
+        (SpeakerBounds(3, 20), [3, 4], 3),
+        (SpeakerBounds(3, 3), [3], 3),
+        (SpeakerBounds(4, 4), [4], 4),
+        (SpeakerBounds(5, 20), [5], 5),
+        (SpeakerBounds(30, 30), [5], 5),  # there are no more
+        (SpeakerBounds(1, 1), [1], 1),
+    ],
+)
+def test_so_many_are_taken_as_may_be_however_much_they_say(
+    shares, twenty_s, bounds, tried, n_taken
+):
+    told = []
+    sets = sets_up_to(5, n_different=2)
+    found = attribute(shares, twenty_s, sets, ONE_BLOCK, bounds, told.append)
+    np.testing.assert_array_equal(found.cast.profile, EYE[:n_taken])
+    assert len(found.presence) == n_taken
+    assert list(found.speaker_counts) == [len(voices) for voices in voices_asked(shares)] == tried
+    assert sum(found.speaker_counts.values()) == pytest.approx(1)
+    assert told == sorted(told)
+    assert len(told) == len(tried)
+    assert told[-1] == 1
+
+
+def test_of_one_set_alone_its_voice_is_taken_even_if_it_says_nothing(twenty_s):
+    found = attribute(Shares({(0,): [1e-6]}), twenty_s, [set_of(0)], AttributorSettings(), ANY)
+    np.testing.assert_array_equal(found.cast.profile, EYE[[0]])
+    assert found.speaker_counts == {1: 1.0}
+
+
+def test_everybody_who_talks_is_there_and_who_is_in_no_window_is_not(heard):
+    for sets in (sets_up_to(3), sets_up_to(4), sets_up_to(4, n_different=1)):
+        found = attribute(Told(), heard, sets, ONE_BLOCK, ANY)
+        np.testing.assert_array_equal(found.cast.profile, EYE[:3])
+        np.testing.assert_array_equal(found.presence > 0.5, talk_of(SPANS, N_FRAMES))
 
 
 def test_twins_are_one_person_if_likeness_counts(twenty_s):
-    """Of two equal voices the one of whom less was heard is the first again."""
-    twins = SpeakerSet(EYE[[0, 0]], np.array([9.0, 5.0]), np.array([-1.0, 0.5]))
-    model = Shares({(0, 0): [6.0, 4.0], (0,): [10.0]}, 1185)
+    twins = [set_of(0), set_of(0, 0, alike=0.5)]
+    model = Shares({(0, 0): [0.3, 0.5], (0,): [0.5]})
     assert len(attribute(model, twenty_s, twins, ONE_BLOCK, ANY).cast) == 2
-    alike = model_alone(
-        block_s=1000.0,
-        counting=CountSettings(log_expected_s=2.0, rival=-9.0, alike=0.0, constant=0.0),
-    )
-    found = attribute(model, twenty_s, twins, alike, ANY)
-    np.testing.assert_array_equal(found.cast.profile, EYE[[0]])
-    assert found.cast.heard_s.tolist() == [9.0]
+    for kind in ("rival", "alike"):
+        counting = replace(BY_TALK, **{kind: -9.0})
+        found = attribute(model, twenty_s, twins, replace(ONE_BLOCK, counting=counting), ANY)
+        np.testing.assert_array_equal(found.cast.profile, EYE[[0]])
+        np.testing.assert_allclose(talk_s(found), [10], rtol=1e-3)
 
 
 @pytest.fixture
@@ -377,10 +452,10 @@ def test_of_a_large_cast_the_likeliest_of_each_block_are_asked(crowd):
     heard, cast = crowd
     model = Told()
     found = attribute_cast(model, heard, cast, model_alone(block_s=10.0, margin_s=0.0))
-    (scenes,) = model.asked
-    assert scenes.profile.shape[:2] == (3, MOST_IN_BLOCK)
+    profiles = torch.cat([scenes.profile for scenes in model.asked])
+    assert profiles.shape[:2] == (3, MOST_IN_BLOCK)
     middles = [N_FRAMES // 6, N_FRAMES // 2, 5 * N_FRAMES // 6]
-    for third, profile in enumerate(scenes.profile):
+    for third, profile in enumerate(profiles):
         there = set(profile.argmax(dim=1).tolist())
         assert {3 * third, 3 * third + 1, 3 * third + 2} <= there
         # who was not asked for does not talk, and is in the cast all the same
@@ -395,8 +470,9 @@ def test_a_voice_that_no_window_knows_is_likely_where_it_is_heard(crowd):
     silent = Cast(cast.profile, cast.heard_s, np.zeros_like(cast.local))
     model = Told()
     attribute_cast(model, heard, silent, AttributorSettings(block_s=10.0, margin_s=0.0))
-    (scenes,) = model.asked
-    for third, profile in enumerate(scenes.profile):
+    profiles = torch.cat([scenes.profile for scenes in model.asked])
+    assert len(profiles) == 3
+    for third, profile in enumerate(profiles):
         assert 3 * third in profile.argmax(dim=1).tolist()
 
 

@@ -13,7 +13,7 @@ from diarize.inference.attribute import (
     attribute_cast,
     load_attributor,
 )
-from diarize.inference.cluster import SpeakerBounds, SpeakerSet
+from diarize.inference.cluster import SpeakerBounds, SpeakerSet, speaker_sets
 from diarize.inference.diarize import Diarizer, DiarizerSettings
 from diarize.inference.hearing import hear
 from diarize.inference.scenes import cast_of, scene
@@ -126,7 +126,10 @@ def test_silence_of_any_length_is_nobody(asked, duration_s, num_speakers):
 def test_thirty_speakers_asked_for_in_ten_seconds(asked, talk):
     found = asked(talk.samples[: 10 * RATE_HZ], num_speakers=30)
     check(found, 10.0)
-    assert len(found.speakers) <= 30
+    (number,) = found.speaker_counts  # as many as could be told apart, and no other number
+    assert 2 <= number <= 30
+    assert found.speaker_counts == {number: 1.0}
+    assert len(found.speakers) <= number
 
 
 def test_one_speaker_asked_for(asked, talk):
@@ -134,6 +137,23 @@ def test_one_speaker_asked_for(asked, talk):
     check(found, 8.0)
     assert len(found.speakers) <= 1
     assert found.speaker_counts == {1: 1.0}
+
+
+@pytest.mark.parametrize("num_speakers", [2, 3])
+def test_a_number_that_is_asked_for_is_certain(asked, talk, num_speakers):
+    found = asked(talk.samples[: 8 * RATE_HZ], num_speakers)
+    assert found.speaker_counts == {num_speakers: 1.0}
+    assert len(found.speakers) <= num_speakers
+
+
+def test_only_numbers_that_may_be_have_a_probability(asked, talk):
+    samples = talk.samples[: 8 * RATE_HZ]
+    at_least = asked(samples, min_speakers=3).speaker_counts
+    at_most = asked(samples, max_speakers=2).speaker_counts
+    assert min(at_least) == 3
+    assert max(at_most) == 2
+    for counts in (at_least, at_most):
+        assert sum(counts.values()) == pytest.approx(1)
 
 
 def music(duration_s):
@@ -198,17 +218,42 @@ def unit(n_voices, seed=0):
     return (voices / np.linalg.norm(voices, axis=1, keepdims=True)).astype(np.float32)
 
 
+def test_how_probable_each_number_is_reaches_the_result(asked, diarizer, model, heard, talk):
+    sets = speaker_sets(heard.voices.units, diarizer._embed)
+    expected = attribute(model, heard, sets, AttributorSettings(), SpeakerBounds())
+    assert len(expected.speaker_counts) > 1
+    found = asked(talk.samples)
+    assert found.speaker_counts == pytest.approx(expected.speaker_counts)
+    assert len(found.speakers) <= max(found.speaker_counts, key=found.speaker_counts.get)
+    told = json.loads(found.to_json())["speaker_counts"]
+    assert {int(number) for number in told} == set(found.speaker_counts)
+
+
 def test_twins_are_no_trouble(model, heard):
     voice = unit(1)
     near = voice + 0.01 * unit(1, seed=1)
     near /= np.linalg.norm(near)
+    one = SpeakerSet(voice, np.array([10.0]), np.array([-1.0]))
     for twins in (np.concatenate([voice, voice]), np.concatenate([voice, near])):
-        speakers = SpeakerSet(twins, np.array([6.0, 4.0]), np.array([-1.0, 0.5]))
-        for bounds in (SpeakerBounds(), SpeakerBounds(2, 2)):
-            found = attribute(model, heard, speakers, AttributorSettings(), bounds)
+        two = SpeakerSet(twins, np.array([6.0, 4.0]), np.array([-1.0, 0.5]))
+        for bounds, numbers in ((SpeakerBounds(), [1, 2]), (SpeakerBounds(2, 2), [2])):
+            found = attribute(model, heard, [one, two], AttributorSettings(), bounds)
             assert np.isfinite(found.presence).all()
-            assert len(found.cast) <= 2
+            assert len(found.cast) == max(found.speaker_counts, key=found.speaker_counts.get)
+            assert list(found.speaker_counts) == numbers
             assert sum(found.speaker_counts.values()) == pytest.approx(1)
+
+
+def test_thirty_voices_who_must_be_there_all_are(model, heard):
+    voices = unit(30)
+    sets = [
+        SpeakerSet(voices[:size], np.full(size, 3.0), np.array([-1.0] + [-0.5] * (size - 1)))
+        for size in range(1, 31)
+    ]
+    settings = AttributorSettings(block_s=5.0, margin_s=1.0)
+    found = attribute(model, heard, sets, settings, SpeakerBounds(30, 30))
+    assert found.presence.shape == (30, heard.n_frames)
+    assert found.speaker_counts == {30: 1.0}
 
 
 @pytest.mark.parametrize("n_voices", [1, 2, 7, 30])

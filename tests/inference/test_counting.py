@@ -248,7 +248,7 @@ def test_settings_are_what_each_kind_adds_to_the_log_odds():
     for kind in KINDS:
         alone = replace(NOTHING, **{kind: 2.0})
         assert alone.log_odds(SOME_EVIDENCE) == 2 * getattr(SOME_EVIDENCE, kind)
-    settings = CountSettings(*range(1, 9))
+    settings = CountSettings(*map(float, range(1, 9)))
     by_hand = 1 * 1 + 2 * 2 - 3 * 0.25 + 4 * 0.5 + 5 * 3 - 6 * 0.75 + 7 * 0.125 + 8 * 0.0625
     assert settings.log_odds(SOME_EVIDENCE) == pytest.approx(by_hand)
 
