@@ -80,6 +80,11 @@ def test_as_alike_as_two_people_may_be_is_no_longer_different():
     assert number_that_seems([set_of(), set_of(0.0)]) == 1
 
 
+def test_if_no_set_differs_there_seems_to_be_one_person():
+    voice = np.eye(16, dtype=np.float32)[:1]
+    assert number_that_seems([SpeakerSet(voice, np.ones(1), np.array([0.5])), set_of(0.5)]) == 1
+
+
 def test_without_sets_nobody_seems_to_be_there_and_nothing_is_tried():
     assert number_that_seems([]) == 0
     for bounds in (ANY, SpeakerBounds(3, 3), SpeakerBounds(30, 30)):
