@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 
 WORTH_TELLING = 0.05  # a number of speakers less probable than that is not spoken of
+SURE_ENOUGH = 0.75  # if one is more probable than that, none is
 
 
 def tell_outcomes(outcomes: Iterable[Outcome], told: Told) -> int:
@@ -47,13 +48,13 @@ def tell_notes(result: Diarization) -> None:
 
 
 def speaker_counts_text(speaker_counts: Mapping[int, float]) -> str:
-    """How many speakers there may be, the likeliest first; empty where but one number is likely.
+    """How many speakers there may be, the likeliest first; empty where one number is likely enough.
 
     >>> speaker_counts_text({2: 0.04, 3: 0.71, 4: 0.24, 5: 0.01})
     'speakers: 3 (71 %), 4 (24 %)'
     """
     likely = [(share, n) for n, share in speaker_counts.items() if share > WORTH_TELLING]
-    if len(likely) < 2:
+    if len(likely) < 2 or max(likely)[0] > SURE_ENOUGH:
         return ""
     likely.sort(key=lambda one: (-one[0], one[1]))
     return "speakers: " + ", ".join(f"{n} ({100 * share:.0f} %)" for share, n in likely)

@@ -48,8 +48,8 @@ class AttributorSettings:
             his frames; 0 leaves frames as they are.
     """
 
-    pause_s: float = 0.5
-    window_weight: float = 0.3
+    pause_s: float = 0.2
+    window_weight: float = 0.2
     least_speech: float = 0.05
     counting: CountSettings = field(default_factory=CountSettings)
     block_s: float = 25.0
@@ -124,6 +124,7 @@ def attribute(
         found[size] = evidence(sets, which, cast, tried[size].presence, heard.speech)
         tell((number + 1) / len(chosen))
     if not tried:
+        tell(1.0)
         nobody = np.zeros((0, heard.around.shape[2]), np.float32)
         silence = np.zeros((0, heard.n_frames), np.float32)
         return Attributed(cast_of(heard, nobody, np.zeros(0)), silence, {0: 1.0})

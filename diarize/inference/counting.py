@@ -14,6 +14,7 @@ from diarize.inference.cluster import SpeakerBounds, SpeakerSet
 from diarize.inference.scenes import Cast
 
 LEAST_S = 0.02
+FAINT = 0.02  # how sure the model is of somebody who says nothing
 NOBODY_LIKE = -0.6  # how alike voices count as being where there is only one
 NOBODY_LEFT = 0.3  # the same where no greater set was found
 
@@ -50,14 +51,14 @@ class CountSettings:
     of the development part.
     """
 
-    more: float = -0.43
-    fewer: float = -1.45
-    alike: float = 0.39
-    parted: float = 1.34
-    least_expected_s: float = 0.56
-    least_sure: float = 1.93
-    rival: float = -0.28
-    unexplained: float = -3.99
+    more: float = 0.0
+    fewer: float = -1.5
+    alike: float = 0.3
+    parted: float = 1.7
+    least_expected_s: float = 0.2
+    least_sure: float = 2.9
+    rival: float = 0.2
+    unexplained: float = -3.2
 
     def log_odds(self, found: CountEvidence) -> float:
         """Of a set of which that is the evidence, up to what is common to all sets."""
@@ -99,7 +100,7 @@ def evidence(
     following = sets[which + 1].alike.max() if which + 1 < len(sets) else NOBODY_LEFT
     expected_s = presence.sum(axis=1, dtype=np.float64) * HOP_S
     sure_s = np.square(presence, dtype=np.float64).sum(axis=1) * HOP_S
-    expected, sure = (np.log(np.maximum(seconds, LEAST_S)) for seconds in (expected_s, sure_s))
+    sure = np.maximum(sure_s / np.maximum(expected_s, LEAST_S), FAINT)
     cosine = np.tril(cast.profile @ cast.profile.T, -1)
     nobody = np.prod(1.0 - presence, axis=0)
     return CountEvidence(
@@ -107,8 +108,8 @@ def evidence(
         fewer=float(max(0, -beyond)),
         alike=max(NOBODY_LIKE, float(sets[which].alike.max())),
         parted=float(following),
-        least_expected_s=float(expected.min()),
-        least_sure=float((sure - expected).min()),
+        least_expected_s=float(np.log(np.maximum(expected_s, LEAST_S)).min()),
+        least_sure=float(np.log(sure).min()),
         rival=float(cosine.max(initial=0.0)),
         unexplained=float((speech * nobody).sum() / max(speech.sum(), 1.0)),
     )

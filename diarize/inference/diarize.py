@@ -57,7 +57,7 @@ Progress = Callable[[str, float], None]
 class DiarizerSettings:
     """All that decides a result besides the recording."""
 
-    attributor: str = "cluster"  # msvae or cluster
+    attributor: str | None = None  # msvae or cluster; None: msvae where the embedder is campplus
     vad: str = SEGMENTATION  # segmentation, silero or webrtc
     embedder: str = "campplus"  # campplus or ecapa
     hop_frames: int = 148  # between windows, in frames of 16.875 ms: about 2.5 s
@@ -73,7 +73,7 @@ class DiarizerSettings:
     group_similarity: float = ClusterSettings.group_similarity
     window_weight: float = BlendSettings.window_weight
     pause_s: float = AttributorSettings.pause_s
-    talk_threshold: float = 0.4  # P(a speaker talks) from which msvae has him on
+    talk_threshold: float = 0.27  # P(a speaker talks) from which msvae has him on
     window_share: float = AttributorSettings.window_weight
     segmentation_weights: Path | None = None
     embedder_weights: Path | None = None
@@ -83,17 +83,23 @@ class DiarizerSettings:
         if self.vad != SEGMENTATION and self.vad not in DETECTORS:
             names = ", ".join([SEGMENTATION, *DETECTORS])
             raise BadCall(f"no voice activity detector {self.vad!r}; there are {names}")
-        if self.attributor not in ATTRIBUTORS:
+        if self.attributor not in (None, *ATTRIBUTORS):
             names = ", ".join(ATTRIBUTORS)
             raise BadCall(f"no attributor {self.attributor!r}; there are {names}")
         if self.attributor == "msvae" and self.embedder != "campplus":
             raise BadCall(
                 f"attributor msvae listens through campplus, not {self.embedder}; "
-                "--attributor cluster goes with any embedder"
+                f"--attributor cluster goes with --embedder {self.embedder}"
             )
         if self.hop_frames < 1:
             raise BadCall(f"hop_frames is {self.hop_frames}; it must be at least 1")
         speaker_bounds(self)
+        AttributorSettings(pause_s=self.pause_s, window_weight=self.window_share)  # are they sound?
+
+    @property
+    def attributed_by(self) -> str:
+        """msvae or cluster."""
+        return self.attributor or ("msvae" if self.embedder == "campplus" else "cluster")
 
     @property
     def turns(self) -> TurnSettings:
@@ -143,7 +149,7 @@ class Diarizer:
             self.settings.embedder, self.settings.embedder_weights, device
         )
         self._attributor: SpeechMSVAE | None = None
-        if self.settings.attributor == "msvae":
+        if self.settings.attributed_by == "msvae":
             self._attributor = load_attributor(self.settings.attributor_weights, device)
 
     def __call__(
@@ -176,7 +182,7 @@ class Diarizer:
         return _result(audio, name, found, settings)
 
     def _by_streams(self, audio: Audio, settings: DiarizerSettings, tell: Progress) -> _Found:
-        """By the speech MS-VAE, which is told more voices than there may be people."""
+        """By the speech MS-VAE, which tries several sets of voices."""
         assert self._attributor is not None  # or this would not be asked
         heard = hear(
             audio.samples,
@@ -199,7 +205,7 @@ class Diarizer:
         presence = attributed.presence
         if settings.vad != SEGMENTATION:
             presence = presence * (_speech(audio, heard.local, settings) > ON)
-        active = talking(presence, settings.talk_threshold, settings.exclusive)
+        active = talking(presence, settings.talk_threshold, settings.exclusive, bounds.least)
         voice, counts = attributed.cast.profile, attributed.speaker_counts
         return _Found(presence, active, voice, counts)
 
@@ -315,7 +321,7 @@ def _result(audio: Audio, recording: str, found: _Found, settings: DiarizerSetti
         speaker_counts=found.speaker_counts,
         made_with={
             "diarize": __version__,
-            "attributor": settings.attributor,
+            "attributor": settings.attributed_by,
             "vad": settings.vad,
             "embedder": settings.embedder,
         },

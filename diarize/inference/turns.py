@@ -13,6 +13,9 @@ from diarize.audio.frames import FrameGrid, runs
 from diarize.inference.stitch import Stitched
 from diarize.models.contract import Activity
 
+FAINTEST = 0.02  # P(a speaker talks) below which he is nowhere, even if he must be somewhere
+NEARLY = 0.7  # of the most
+
 
 @dataclass(frozen=True)
 class TurnSettings:
@@ -58,17 +61,31 @@ def active_speakers(
 
 
 def talking(
-    presence: Float[np.ndarray, "speaker frame"], threshold: float, exclusive: bool = False
+    presence: Float[np.ndarray, "speaker frame"],
+    threshold: float,
+    exclusive: bool = False,
+    least: int = 1,
 ) -> Bool[np.ndarray, "speaker frame"]:
     """Which speakers are on: those more probable than `threshold`; with `exclusive` but the best.
 
+    If fewer than `least` ever are, those who come next are on where they are at their most
+    probable, for they are known to be there; but not who never is likelier than one in fifty.
+
     >>> talking(np.array([[0.9, 0.2], [0.6, 0.1]]), 0.5).tolist()
     [[True, False], [True, False]]
+    >>> talking(np.array([[0.9, 0.2], [0.1, 0.3]]), 0.5, least=2).tolist()
+    [[True, False], [False, True]]
     """
     active = presence > threshold
     if exclusive and len(presence):
-        best = presence.argmax(axis=0)
-        active &= np.arange(len(presence))[:, None] == best
+        active &= np.arange(len(presence))[:, None] == presence.argmax(axis=0)
+    most = presence.max(axis=1, initial=0.0)
+    silent = np.flatnonzero(~active.any(axis=1) & (most > FAINTEST))
+    wanted = max(0, least - int(active.any(axis=1).sum()))
+    for speaker in silent[np.argsort(-most[silent], kind="stable")][:wanted]:
+        active[speaker] = presence[speaker] > NEARLY * most[speaker]
+        if exclusive:
+            active[np.arange(len(active)) != speaker] &= ~active[speaker]
     return active
 
 

@@ -238,13 +238,19 @@ def test_without_speech_nothing_is_unexplained_and_half_a_frame_is_not_all():
 
 
 def test_frames_in_single_precision_are_added_up_in_double():
-    """Three hours of a hundredth."""
+    """Three hours of a twentieth."""
     n_frames = 640_000
-    presence = np.full((1, n_frames), 0.01, np.float32)
+    presence = np.full((1, n_frames), 0.05, np.float32)
     found = found_for([set_of()], 0, presence=presence, speech=np.ones(n_frames, np.float32))
-    assert found.least_expected_s == pytest.approx(np.log(6400 * HOP_S), abs=1e-6)
-    assert found.least_sure == pytest.approx(np.log(0.01), abs=1e-6)
-    assert found.unexplained == pytest.approx(0.99, abs=1e-4)
+    assert found.least_expected_s == pytest.approx(np.log(32000 * HOP_S), abs=1e-6)
+    assert found.least_sure == pytest.approx(np.log(0.05), abs=1e-6)
+    assert found.unexplained == pytest.approx(0.95, abs=1e-4)
+
+
+def test_the_model_is_least_sure_of_somebody_who_says_nothing():
+    presence = np.array([[1.0] * 100, [0.0] * 100])
+    found = found_for([set_of(), set_of(-0.5)], 1, presence=presence)
+    assert found.least_sure == pytest.approx(np.log(0.02))
 
 
 def test_settings_are_what_each_kind_adds_to_the_log_odds():
@@ -261,7 +267,6 @@ def test_settings_are_what_each_kind_adds_to_the_log_odds():
 @pytest.mark.parametrize(
     ("kind", "by"),
     [
-        ("more", -1),
         ("fewer", -1),
         ("parted", 0.5),
         ("least_expected_s", 1),

@@ -110,8 +110,9 @@ def test_what_was_done_to_the_audio_is_noted(diarizer):
 def test_progress_goes_from_step_to_step_and_only_forward(diarizer, talk):
     told = []
     diarizer(talk.samples, rate_hz=RATE_HZ, progress=lambda *what: told.append(what))
-    assert [step for step, _ in told] == sorted(step for step, _ in told)
-    for step in ("segmentation", "voices"):
+    steps = ["segmentation", "voices", "attribution"]
+    assert [step for step, _ in told] == sorted((step for step, _ in told), key=steps.index)
+    for step in steps:
         shares = [share for name, share in told if name == step]
         assert shares == sorted(shares)
         assert shares[-1] == 1

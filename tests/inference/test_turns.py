@@ -178,3 +178,21 @@ def test_with_exclusive_only_the_most_probable_of_them_talks():
 @pytest.mark.parametrize("exclusive", [False, True])
 def test_without_voices_nobody_talks(exclusive):
     assert talking(np.zeros((0, 4)), 0.4, exclusive).shape == (0, 4)
+
+
+def test_who_must_be_there_is_on_at_his_most_probable_moments():
+    presence = np.array([[0.9, 0.9, 0.1, 0.1], [0.1, 0.1, 0.3, 0.2], [0.0, 0.01, 0.0, 0.0]])
+    for least in (0, 1):
+        assert talking(presence, 0.5, least=least).tolist() == [[True] * 2 + [False] * 2] + [
+            [False] * 4
+        ] * 2
+    found = talking(presence, 0.5, least=3)
+    assert found[1].tolist() == [False, False, True, False]
+    assert not found[2].any()  # nowhere likelier than one in fifty
+
+
+def test_of_those_who_must_be_there_the_likeliest_comes_first_and_alone_if_told_so():
+    presence = np.array([[0.9, 0.6], [0.2, 0.1], [0.1, 0.4]])
+    assert talking(presence, 0.5, least=2).any(axis=1).tolist() == [True, False, True]
+    alone = talking(presence, 0.5, exclusive=True, least=2)
+    assert alone.tolist() == [[True, False], [False, False], [False, True]]
