@@ -26,7 +26,7 @@ def smoothed(
     2.0
     """
     n_times = log_potential.shape[1]
-    # products of probabilities, scaled at each step: a logsumexp a step would take five times longer
+    # products of probabilities, scaled at each step: logsumexp would take five times longer
     top = log_potential.amax(2, keepdim=True)
     weight = (log_potential - top).exp()
     peak = log_transition.amax()
@@ -34,7 +34,9 @@ def smoothed(
     forward, backward = torch.empty_like(weight), torch.empty_like(weight)
     scales = torch.empty_like(weight[..., :1])
     for time in range(n_times):
-        here = weight[:, time] if time == 0 else weight[:, time] * (forward[:, time - 1] @ transition)
+        here = (
+            weight[:, time] if time == 0 else weight[:, time] * (forward[:, time - 1] @ transition)
+        )
         scales[:, time] = here.sum(1, keepdim=True)
         forward[:, time] = here / scales[:, time]
     backward[:, -1] = 1.0

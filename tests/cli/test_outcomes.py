@@ -32,7 +32,9 @@ def test_numbers_are_told_the_likeliest_first():
     )
 
 
-@pytest.mark.parametrize("counts", [{}, {3: 1.0}, {3: 0.951, 4: 0.049}, {3: 0.95, 4: 0.05}, {3: 0.8, 4: 0.2}])
+@pytest.mark.parametrize(
+    "counts", [{}, {3: 1.0}, {3: 0.951, 4: 0.049}, {3: 0.95, 4: 0.05}, {3: 0.8, 4: 0.2}]
+)
 def test_nothing_is_told_where_one_number_is_as_good_as_sure(counts, capsys):
     tell_notes(heard(counts))
     assert capsys.readouterr().err == ""

@@ -183,9 +183,10 @@ def test_without_voices_nobody_talks(exclusive):
 def test_who_must_be_there_is_on_at_his_most_probable_moments():
     presence = np.array([[0.9, 0.9, 0.1, 0.1], [0.1, 0.1, 0.3, 0.2], [0.0, 0.01, 0.0, 0.0]])
     for least in (0, 1):
-        assert talking(presence, 0.5, least=least).tolist() == [[True] * 2 + [False] * 2] + [
-            [False] * 4
-        ] * 2
+        assert (
+            talking(presence, 0.5, least=least).tolist()
+            == [[True] * 2 + [False] * 2] + [[False] * 4] * 2
+        )
     found = talking(presence, 0.5, least=3)
     assert found[1].tolist() == [False, False, True, False]
     assert not found[2].any()  # nowhere likelier than one in fifty

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from diarize.errors import BadCall
 
-
 VERSION = 1  # of what the numbers of trained weights mean; another one cannot be used
 
 
