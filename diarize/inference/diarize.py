@@ -57,7 +57,7 @@ Progress = Callable[[str, float], None]
 class DiarizerSettings:
     """All that decides a result besides the recording."""
 
-    attributor: str | None = None  # msvae or cluster; None: msvae where the embedder is campplus
+    attributor: str = "cluster"  # or msvae, which listens through campplus
     vad: str = SEGMENTATION  # segmentation, silero or webrtc
     embedder: str = "campplus"  # campplus or ecapa
     hop_frames: int = 148  # between windows, in frames of 16.875 ms: about 2.5 s
@@ -83,7 +83,7 @@ class DiarizerSettings:
         if self.vad != SEGMENTATION and self.vad not in DETECTORS:
             names = ", ".join([SEGMENTATION, *DETECTORS])
             raise BadCall(f"no voice activity detector {self.vad!r}; there are {names}")
-        if self.attributor not in (None, *ATTRIBUTORS):
+        if self.attributor not in ATTRIBUTORS:
             names = ", ".join(ATTRIBUTORS)
             raise BadCall(f"no attributor {self.attributor!r}; there are {names}")
         if self.attributor == "msvae" and self.embedder != "campplus":
@@ -95,11 +95,6 @@ class DiarizerSettings:
             raise BadCall(f"hop_frames is {self.hop_frames}; it must be at least 1")
         speaker_bounds(self)
         AttributorSettings(pause_s=self.pause_s, window_weight=self.window_share)  # are they sound?
-
-    @property
-    def attributed_by(self) -> str:
-        """msvae or cluster."""
-        return self.attributor or ("msvae" if self.embedder == "campplus" else "cluster")
 
     @property
     def turns(self) -> TurnSettings:
@@ -149,7 +144,7 @@ class Diarizer:
             self.settings.embedder, self.settings.embedder_weights, device
         )
         self._attributor: SpeechMSVAE | None = None
-        if self.settings.attributed_by == "msvae":
+        if self.settings.attributor == "msvae":
             self._attributor = load_attributor(self.settings.attributor_weights, device)
 
     def __call__(
@@ -321,7 +316,7 @@ def _result(audio: Audio, recording: str, found: _Found, settings: DiarizerSetti
         speaker_counts=found.speaker_counts,
         made_with={
             "diarize": __version__,
-            "attributor": settings.attributed_by,
+            "attributor": settings.attributor,
             "vad": settings.vad,
             "embedder": settings.embedder,
         },

@@ -358,7 +358,7 @@ def test_on_a_terminal_the_bar_is_there_and_the_result_where_it_was_sent():
                 break
     assert done.wait() == 0
     assert Path("out.rttm").read_text().startswith("SPEAKER talk 1 ")
-    assert b"attribution" in shown
+    assert b"voices" in shown
     assert b"SPEAKER" not in shown
 
 
