@@ -44,10 +44,17 @@ def infer(place, loaded, capsys):
 
 
 def command(*words, **options):
-    """The command as a process of its own."""
+    """The command as a process of its own, which Ctrl-C reaches even if it does not reach us."""
     environment = dict(os.environ, PYTHONPATH=str(ROOT))
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-    return subprocess.Popen([sys.executable, "-m", "diarize", *words], env=environment, **pipes)
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # as in a job in the background
+    if ignored:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen([sys.executable, "-m", "diarize", *words], env=environment, **pipes)
+    finally:
+        if ignored:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def test_standard_output_holds_the_turns_and_standard_error_nothing(infer):
