@@ -120,9 +120,9 @@ def attribute(
     for number, which in enumerate(chosen):
         cast = cast_of(heard, sets[which].voice, sets[which].talk_s)
         size = len(cast)
-        tried[size] = attribute_cast(model, heard, cast, settings)
+        part = _part(tell, number, len(chosen))
+        tried[size] = attribute_cast(model, heard, cast, settings, part)
         found[size] = evidence(sets, which, cast, tried[size].presence, heard.speech)
-        tell((number + 1) / len(chosen))
     if not tried:
         tell(1.0)
         nobody = np.zeros((0, heard.around.shape[2]), np.float32)
@@ -131,6 +131,11 @@ def attribute(
     counts = number_posterior(found, settings.counting)
     best = max(counts, key=lambda size: counts[size])
     return replace(tried[best], speaker_counts=counts)
+
+
+def _part(tell: Callable[[float], None], number: int, of: int) -> Callable[[float], None]:
+    """Tells the share of the whole, given the share of part `number`, from 0, of so many."""
+    return lambda share: tell((number + share) / of)
 
 
 def attribute_cast(

@@ -97,6 +97,13 @@ class DiarizerSettings:
         AttributorSettings(pause_s=self.pause_s, window_weight=self.window_share)  # are they sound?
 
     @property
+    def clustering(self) -> ClusterSettings:
+        """The settings of `inference.cluster`."""
+        return ClusterSettings(
+            unit_distance=self.unit_distance, group_similarity=self.group_similarity
+        )
+
+    @property
     def turns(self) -> TurnSettings:
         """The settings of `inference.turns`."""
         threshold = self.speech_threshold if self.vad == SEGMENTATION else ON
@@ -188,7 +195,9 @@ class Diarizer:
             keep_context=self._attributor.settings.n_hidden > 0,
         )
         bounds = speaker_bounds(settings)
-        sets = speaker_sets(heard.voices.units, self._embed, least=bounds.least)
+        sets = speaker_sets(
+            heard.voices.units, self._embed, settings=settings.clustering, least=bounds.least
+        )
         attributed = attribute(
             self._attributor,
             heard,
@@ -236,9 +245,7 @@ class Diarizer:
             voices.units,
             self._embed,
             speaker_bounds(settings),
-            ClusterSettings(
-                unit_distance=settings.unit_distance, group_similarity=settings.group_similarity
-            ),
+            settings.clustering,
         )
 
 
