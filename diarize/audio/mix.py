@@ -1,4 +1,4 @@
-"""Putting sounds together: gains, noise at a ratio, rooms, telephones."""
+"""Putting sounds together: gains, noise at a ratio, rooms, telephones, microphones."""
 
 from __future__ import annotations
 
@@ -89,12 +89,41 @@ def room_response(
     return response.astype(np.float32)
 
 
-def telephone(samples: Float[np.ndarray, " time"], rate_hz: int) -> Float32[np.ndarray, " time"]:
-    """`samples` between 300 and 3400 Hz, without delay."""
+def telephone(
+    samples: Float[np.ndarray, " time"], rate_hz: int, low_hz: float = 300, high_hz: float = 3400
+) -> Float32[np.ndarray, " time"]:
+    """`samples` between two frequencies, by default a telephone's, without delay."""
     from scipy.signal import butter, sosfiltfilt
 
-    band = butter(3, [300, 3400], btype="bandpass", fs=rate_hz, output="sos")
+    band = butter(3, [low_hz, high_hz], btype="bandpass", fs=rate_hz, output="sos")
     return sosfiltfilt(band, samples, padlen=min(64, len(samples) - 1)).astype(np.float32)
+
+
+def companded(samples: Float[np.ndarray, " time"]) -> Float32[np.ndarray, " time"]:
+    """`samples` of full scale 1 as 8 bits of a mu-law line carry them.
+
+    Source: ITU-T G.711, its continuous form with mu = 255.
+
+    >>> [round(float(one), 3) for one in companded(np.array([0.0, 0.5, 1.0]))]
+    [0.0, 0.495, 1.0]
+    """
+    loudness = np.log1p(255 * np.abs(samples).clip(0, 1)) / np.log(256)
+    steps = np.round(127 * loudness) / 127
+    return (np.sign(samples) * np.expm1(steps * np.log(256)) / 255).astype(np.float32)
+
+
+def equalised(
+    samples: Float[np.ndarray, " time"], rate_hz: int, gains_db: Float[np.ndarray, " octave"]
+) -> Float32[np.ndarray, " time"]:
+    """`samples` with a gain for each octave from 125 Hz on, between them straight lines.
+
+    Below and above, the outermost gains hold. The phase is as it was.
+    """
+    spectrum = np.fft.rfft(samples)
+    frequency_hz = np.fft.rfftfreq(len(samples), 1 / rate_hz)
+    octave = np.log2(np.maximum(frequency_hz, 1.0) / 125)
+    curve_db = np.interp(octave, np.arange(len(gains_db)), gains_db)
+    return np.fft.irfft(spectrum * 10 ** (curve_db / 20), len(samples)).astype(np.float32)
 
 
 def coloured_noise(

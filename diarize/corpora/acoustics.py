@@ -1,4 +1,4 @@
-"""What a microphone makes of speakers: levels, telephones, rooms, and noise behind them."""
+"""What microphones make of speakers: levels, colours, telephones, rooms, and noise behind them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from diarize.audio.io import RATE_HZ, read_audio
 from diarize.audio.mix import (
     add_noise,
     coloured_noise,
+    companded,
+    equalised,
     gain,
     reverberate,
     room_response,
@@ -22,6 +24,8 @@ from diarize.audio.mix import (
 from diarize.errors import BadCall
 
 CROSS_FADE_S = 0.1
+N_OCTAVES = 7  # 125 Hz to 8 kHz, of a microphone's colour
+LOW_EDGE_HZ, HIGH_EDGE_HZ = (150.0, 400.0), (2800.0, 3800.0)  # of a telephone's band
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,10 @@ class Acoustics:
     Speakers' levels differ by a normal distribution of `level_spread_db`. A room is a measured
     response where there are any (else, and in half of the cases, an artificial one that rings
     for `min_room_s` to `max_room_s`). `noise_probability` is that of noise files, where there
-    are any; pink noise at the same ratio stands in, for no microphone is silent.
+    are any; pink noise at the same ratio stands in, for no microphone is silent. Every speaker's
+    microphone has its own colour: gains of its octaves, normal with `colour_db`. A call, as
+    probable as `call_probability`, has no room: each speaks over a band of his own, and the whole
+    is carried by a mu-law line.
     """
 
     level_spread_db: float = 3.0
@@ -44,11 +51,16 @@ class Acoustics:
     noise_probability: float = 0.7
     min_snr_db: float = 10.0
     max_snr_db: float = 30.0
+    colour_db: float = 0.0
+    call_probability: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("room_probability", "telephone_probability", "noise_probability"):
+        for kind in ("room", "telephone", "noise", "call"):
+            name = f"{kind}_probability"
             if not 0 <= getattr(self, name) <= 1:
                 raise BadCall(f"{name} = {getattr(self, name)}; expected 0 to 1")
+        if not 0 <= self.colour_db <= 20:
+            raise BadCall(f"colour_db = {self.colour_db}; expected 0 to 20 dB")
         for kind in ("dbfs", "room_s", "snr_db"):
             low, high = getattr(self, f"min_{kind}"), getattr(self, f"max_{kind}")
             if low > high:
@@ -63,7 +75,13 @@ def in_room(
 ) -> tuple[Float32[np.ndarray, "speaker time"], dict[str, object]]:
     """Each speaker's track at his level, over his telephone, in the room they share."""
     tracks = tracks.copy()
+    if acoustics.colour_db:
+        for track in tracks:
+            gains_db = generator.normal(0, acoustics.colour_db, N_OCTAVES)
+            track[:] = _as_loud(equalised(track, RATE_HZ, gains_db), track)
     facts: dict[str, object] = {"room": None}
+    if acoustics.call_probability and generator.random() < acoustics.call_probability:
+        return _on_a_line(tracks, acoustics, generator)
     levels_db = generator.normal(0, acoustics.level_spread_db, len(tracks))
     by_telephone = generator.random(len(tracks)) < acoustics.telephone_probability
     is_room = generator.random() < acoustics.room_probability
@@ -87,6 +105,33 @@ def in_room(
     facts["levels_db"] = [round(float(level_db), 1) for level_db in levels_db]
     facts["telephones"] = int(by_telephone.sum())
     return tracks, facts
+
+
+def _on_a_line(
+    tracks: Float32[np.ndarray, "speaker time"],
+    acoustics: Acoustics,
+    generator: np.random.Generator,
+) -> tuple[Float32[np.ndarray, "speaker time"], dict[str, object]]:
+    """Each speaker's track at his level, over a telephone of his own band."""
+    levels_db = generator.normal(0, acoustics.level_spread_db, len(tracks))
+    for track, level_db in zip(tracks, levels_db, strict=True):
+        low_hz, high_hz = generator.uniform(*LOW_EDGE_HZ), generator.uniform(*HIGH_EDGE_HZ)
+        track[:] = _as_loud(telephone(track, RATE_HZ, low_hz, high_hz), track) * gain(level_db)
+    facts: dict[str, object] = {"room": None, "call": True}
+    facts["levels_db"] = [round(float(level_db), 1) for level_db in levels_db]
+    return tracks, facts | {"telephones": len(tracks)}
+
+
+def carried(samples: Float32[np.ndarray, " time"]) -> Float32[np.ndarray, " time"]:
+    """A whole call, at its level of full scale, after the line that carries it."""
+    return companded(telephone(samples, RATE_HZ, LOW_EDGE_HZ[0], HIGH_EDGE_HZ[1]))
+
+
+def _as_loud(
+    changed: Float32[np.ndarray, " time"], before: Float32[np.ndarray, " time"]
+) -> Float32[np.ndarray, " time"]:
+    power, wanted = float(np.mean(np.square(changed))), float(np.mean(np.square(before)))
+    return changed * np.float32(np.sqrt(wanted / power)) if power > 0 else changed
 
 
 def background(

@@ -15,7 +15,7 @@ from diarize.audio.energy import active_level_dbfs
 from diarize.audio.frames import to_samples
 from diarize.audio.io import RATE_HZ
 from diarize.audio.mix import gain
-from diarize.corpora.acoustics import Acoustics, background, in_room
+from diarize.corpora.acoustics import Acoustics, background, carried, in_room
 from diarize.corpora.turn_taking import Placed
 from diarize.corpora.wav import save_wav
 from diarize.errors import BadCall
@@ -116,7 +116,8 @@ def heard(
     samples, noise_facts = background(speech, noises, acoustics, generator)
     level_dbfs = float(generator.uniform(acoustics.min_dbfs, acoustics.max_dbfs))
     samples = samples * np.float32(gain(level_dbfs - active_level_dbfs(speech, RATE_HZ)))
-    return _within_full_scale(samples), {**facts, **noise_facts}
+    samples = _within_full_scale(samples)
+    return carried(samples) if facts.get("call") else samples, {**facts, **noise_facts}
 
 
 def _within_full_scale(samples: Float[np.ndarray, " time"]) -> Float32[np.ndarray, " time"]:

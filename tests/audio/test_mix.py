@@ -6,6 +6,8 @@ from diarize.audio.mix import (
     add_noise,
     at_level,
     coloured_noise,
+    companded,
+    equalised,
     gain,
     reverberate,
     room_response,
@@ -83,3 +85,22 @@ def test_pink_noise_falls_three_decibels_an_octave(generator):
     octaves = [power[2**n : 2 ** (n + 1)].mean() for n in range(12, 16)]
     falls_db = 10 * np.log10(np.array(octaves[:-1]) / octaves[1:])
     np.testing.assert_allclose(falls_db, 3, atol=0.4)
+
+
+def test_a_line_of_eight_bits_has_255_values_that_are_finer_near_silence():
+    ramp = np.linspace(-1, 1, 100_001)
+    carried = companded(ramp)
+    values = np.unique(carried)
+    assert len(values) == 255
+    assert (np.diff(values)[127:] >= np.diff(values)[127] * 0.999).all()
+    assert np.abs(carried - ramp).max() < 0.025
+    assert (values == -values[::-1]).all()
+
+
+def test_a_microphones_colour_raises_its_octaves_alone():
+    time_s = np.arange(RATE_HZ) / RATE_HZ
+    low, high = (np.sin(2 * np.pi * hz * time_s) for hz in (250, 4000))
+    gains_db = np.array([0.0, -6.0, 0.0, 0.0, 0.0, 12.0, 0.0])
+    coloured = equalised(low + high, RATE_HZ, gains_db)
+    wanted = gain(-6.0) * low + gain(12.0) * high
+    assert np.abs(coloured - wanted).max() < 1e-4

@@ -231,3 +231,28 @@ def test_the_rate_of_backchannels_follows_the_overlap(sources):
         reference = simulate(sources, settings, 0).reference
         words.append(sum(turn.duration < 0.8 for turn in reference.itersegments()))
     assert words[1] > 2 * words[0]
+
+
+def test_in_a_call_nobody_is_heard_beyond_the_telephones_band(sources):
+    def high_share(probability):
+        acoustics = dataclasses.replace(DRY, call_probability=probability)
+        made = simulate(sources, dataclasses.replace(SHORT, acoustics=acoustics), 0, "a")
+        power = np.square(np.abs(np.fft.rfft(made.samples)))
+        frequency_hz = np.fft.rfftfreq(len(made.samples), 1 / RATE_HZ)
+        return power[frequency_hz > 5000].sum() / power.sum(), made
+
+    share, call = high_share(1.0)
+    assert share < 1e-3 < high_share(0.0)[0]
+    assert call.facts["call"]
+    assert call.facts["telephones"] == len(call.facts["speakers"])
+
+
+def test_a_microphones_colour_leaves_the_turns_as_they_are(sources):
+    coloured = dataclasses.replace(
+        SHORT, acoustics=dataclasses.replace(DRY, colour_db=6.0, level_spread_db=0.0)
+    )
+    first, second = simulate(sources, SHORT, 0, "a"), simulate(sources, coloured, 0, "a")
+    assert first.reference == second.reference
+    assert np.corrcoef(first.samples, second.samples)[0, 1] < 0.98
+    with pytest.raises(BadCall, match="colour_db"):
+        Acoustics(colour_db=-1.0)
