@@ -113,24 +113,44 @@ def attribute(
     tried, each by itself; what comes of it tells how probable that number is, and the most probable
     one is taken. Without sets there is nobody.
     """
-    tell = progress or (lambda share: None)
-    tried: dict[int, Attributed] = {}
-    found: dict[int, CountEvidence] = {}
-    chosen = sets_to_try(sets, bounds)
-    for number, which in enumerate(chosen):
-        cast = cast_of(heard, sets[which].voice, sets[which].talk_s)
-        size = len(cast)
-        part = _part(tell, number, len(chosen))
-        tried[size] = attribute_cast(model, heard, cast, settings, part)
-        found[size] = evidence(sets, which, cast, tried[size].presence, heard.speech)
+    tried = list(try_sets(model, heard, sets, settings, bounds, progress))
     if not tried:
-        tell(1.0)
+        if progress is not None:
+            progress(1.0)
         nobody = np.zeros((0, heard.around.shape[2]), np.float32)
         silence = np.zeros((0, heard.n_frames), np.float32)
         return Attributed(cast_of(heard, nobody, np.zeros(0)), silence, {0: 1.0})
+    by_size = {len(one.attributed.cast): one for one in tried}
+    found = {size: one.evidence for size, one in by_size.items()}
     counts = number_posterior(found, settings.counting)
     best = max(counts, key=lambda size: counts[size])
-    return replace(tried[best], speaker_counts=counts)
+    return replace(by_size[best].attributed, speaker_counts=counts)
+
+
+@dataclass(frozen=True)
+class Tried:
+    """Who of a set of voices talks when, and what speaks for these to be all the people."""
+
+    attributed: Attributed
+    evidence: CountEvidence
+
+
+def try_sets(
+    model: SpeechMSVAE,
+    heard: Heard,
+    sets: Sequence[SpeakerSet],
+    settings: AttributorSettings,
+    bounds: SpeakerBounds,
+    progress: Callable[[float], None] | None = None,
+) -> Iterator[Tried]:
+    """Each set around the number of people that there seem to be, attributed by itself."""
+    tell = progress or (lambda share: None)
+    chosen = sets_to_try(sets, bounds)
+    for number, which in enumerate(chosen):
+        cast = cast_of(heard, sets[which].voice, sets[which].talk_s)
+        part = _part(tell, number, len(chosen))
+        made = attribute_cast(model, heard, cast, settings, part)
+        yield Tried(made, evidence(sets, which, cast, made.presence, heard.speech))
 
 
 def _part(tell: Callable[[float], None], number: int, of: int) -> Callable[[float], None]:

@@ -18,11 +18,10 @@ import numpy as np
 import torch
 
 from diarize.features.speaker import load_speaker_network
-from diarize.inference.attribute import AttributorSettings, attribute_cast, load_attributor
+from diarize.inference.attribute import AttributorSettings, load_attributor, try_sets
 from diarize.inference.cluster import SpeakerBounds, speaker_sets
-from diarize.inference.counting import CountSettings, evidence, number_that_seems, sets_to_try
+from diarize.inference.counting import CountSettings, number_that_seems
 from diarize.inference.heard_files import FOLDER, read_heard
-from diarize.inference.scenes import cast_of
 
 RIDGE = 1e-3
 NAMES = [field.name for field in fields(CountSettings)]
@@ -33,11 +32,8 @@ def gathered(model, embed, path, settings):
     known = read_heard(path)
     heard = known.heard
     sets = speaker_sets(heard.voices.units, embed)
-    found = {}
-    for which in sets_to_try(sets, SpeakerBounds()):
-        cast = cast_of(heard, sets[which].voice, sets[which].talk_s)
-        presence = attribute_cast(model, heard, cast, settings).presence
-        found[len(cast)] = astuple(evidence(sets, which, cast, presence, heard.speech))
+    tried = try_sets(model, heard, sets, settings, SpeakerBounds())
+    found = {len(one.attributed.cast): astuple(one.evidence) for one in tried}
     return found, len(known.truth), number_that_seems(sets)
 
 
