@@ -14,7 +14,8 @@ from diarize.features.segmentation import HOP_S
 from diarize.formats.manifest import Recording, write_manifest
 from diarize.inference import scene_supply
 from diarize.inference.heard_files import save_heard
-from diarize.inference.scene_supply import SceneSettings, SceneSupply, bridged, prepare_scenes
+from diarize.inference.known_recording import bridged
+from diarize.inference.scene_supply import SceneSettings, SceneSupply, prepare_scenes
 
 EYE = np.eye(N_DIMENSIONS)
 N_FRAMES = 1200  # 20 s
