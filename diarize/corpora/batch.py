@@ -71,6 +71,24 @@ class Scenes(Batch):
         return replace(self, **there)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Songs(Batch):
+    """Windows of music, and what each class of instruments plays in them.
+
+    `inputs` are the mixtures, (batch, 1, time), full scale 1: the exact sum of the stems.
+
+    Attributes:
+        stems: in the order of `corpora.instruments.SOURCES`, or as the settings of the supply name
+            them; a class that does not play is all zeros.
+    """
+
+    stems: Float[Tensor, "batch source time"]
+
+    def to(self, device: torch.device) -> Songs:
+        """The same on another device."""
+        return replace(self, inputs=self.inputs.to(device), stems=self.stems.to(device))
+
+
 @runtime_checkable
 class Supply(Protocol):
     """Hands out the batches of every phase of a training.
