@@ -46,6 +46,7 @@ class AttributorSettings:
         margin_s: heard besides before and after.
         mean_on_s, mean_off_s: how long a speaker talks, and does not, in the chain that smooths
             his frames; 0 leaves frames as they are.
+        passes: how often voices are taken anew from what was found (`inference.adaptation`).
     """
 
     pause_s: float = 0.2
@@ -56,6 +57,7 @@ class AttributorSettings:
     margin_s: float = 5.0
     mean_on_s: float = 0.0
     mean_off_s: float = 0.0
+    passes: int = 1
 
     def __post_init__(self) -> None:
         if not self.block_s > 0 or not self.margin_s >= 0:
@@ -65,6 +67,8 @@ class AttributorSettings:
         for name in ("window_weight", "least_speech"):
             if not 0 <= getattr(self, name) <= 1:
                 raise BadCall(f"{name} = {getattr(self, name)}; 0 to 1 would be right")
+        if self.passes < 0:
+            raise BadCall(f"passes = {self.passes}; 0 or more would be right")
         for name in ("mean_on_s", "mean_off_s"):
             if getattr(self, name) and not getattr(self, name) > HOP_S:
                 raise BadCall(f"{name} = {getattr(self, name)}; 0, or above {HOP_S}, is wanted")
