@@ -14,13 +14,19 @@ from diarize.errors import BadCall
 SUPPLIES = {
     "digits": "diarize.corpora.digits:DigitSupply",
     "two_speakers": "diarize.corpora.chunk_supply:ChunkSupply",
+    "stems": "diarize.corpora.stem_supply:StemSupply",
     "scenes": "diarize.inference.scene_supply:SceneSupply",  # it hears as inference does
 }
 PREPARERS = {
     "digits": "diarize.corpora.digit_sets:prepare_digits",
+    "rendered": "diarize.corpora.rendered:prepare_rendered",
+    "stems": "diarize.corpora.stems:prepare_stems",
     "scenes": "diarize.inference.scene_supply:prepare_scenes",
 }
-SHARED_OUT = ("scenes",)  # among several at work
+SETTINGS = {  # of what is prepared but not trained on as it is
+    "rendered": "diarize.corpora.rendered_settings:RenderedSettings",
+}
+SHARED_OUT = ("rendered", "stems", "scenes")  # among several at work
 
 
 def make_supply(name: str, folder: Path | str, settings: Mapping[str, Any], where: str) -> Supply:
@@ -54,7 +60,8 @@ def prepare(
         raise BadCall(f"--part is for {', '.join(SHARED_OUT)}; {name} is prepared as a whole")
     shares = {} if part is None else {"part": part}
     preparer = _named(PREPARERS, name)
-    settings_type = _named(SUPPLIES, name).settings_type
+    own = _named(SETTINGS, name) if name in SETTINGS else None
+    settings_type = own or _named(SUPPLIES, name).settings_type
     path: Path = preparer(Path(folder), build(settings_type, settings, where), **shares)
     return path
 

@@ -1,0 +1,120 @@
+"""The `[data]` table of a conf whose corpus is songs in stems."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from diarize.corpora import instruments, musdb18hq
+from diarize.errors import BadCall
+
+ON_THE_FLY = frozenset(
+    ("songs", "train_part", "window_s", "batch", "n_batches", "remix", "least_active", "seed")
+)
+
+
+@dataclass(frozen=True)
+class Remix:
+    """How windows are changed in training, so that one hears more than there is.
+
+    Attributes:
+        share: of windows, those whose stems come from songs (and times) of their own, each.
+        gain_db: the most by which each stem is louder or softer.
+        mute: how likely each stem is left out.
+        invert: whether each stem is turned upside down half the time.
+        level_db: the most by which the whole window is louder or softer.
+        peak: above which the whole window is made softer.
+    """
+
+    share: float = 0.5
+    gain_db: float = 6.0
+    mute: float = 0.05
+    invert: bool = True
+    level_db: float = 6.0
+    peak: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name, most in (("share", 1), ("gain_db", 40), ("mute", 0.9), ("level_db", 40)):
+            if not 0 <= getattr(self, name) <= most:
+                raise BadCall(f"{name} = {getattr(self, name)}; expected 0 to {most}")
+        if not self.peak > 0:
+            raise BadCall(f"peak = {self.peak}; expected a number above 0")
+
+
+NO_REMIX = Remix(0, 0, 0, False, 0)
+
+
+@dataclass(frozen=True)
+class StemSettings:
+    """What songs are prepared for separation, and how windows of them are handed out.
+
+    Attributes:
+        layout: of the songs: "slakh" (and what `diarize prepare rendered` makes), "musdb18hq".
+        songs: where they are. None: the data folder itself.
+        division, resplit, by: of Slakh's tracks, see `corpora.slakh`.
+        parts: that are prepared, as the layout names them.
+        rate_hz: of what is prepared.
+        n_channels: 1 (the mean of all) or 2.
+        least_s, most_s: shorter songs, and longer ones, are left out. MSDM and the RQ-VAE take
+            12 to 640 s.
+        train_part: that windows are drawn from.
+        window_s: how long a window is.
+        batch: windows in each.      n_batches: in an epoch.
+        remix: how they are changed.
+        least_active: windows with fewer sources that sound are drawn again (up to ten times).
+        seed: of all that is drawn.
+    """
+
+    corpus: Literal["stems"] = "stems"
+    layout: Literal["slakh", "musdb18hq"] = "slakh"
+    songs: Path | None = None
+    division: Literal["folders", "orig"] = "folders"
+    resplit: Path | None = None
+    by: Literal["program_num", "inst_class"] = "program_num"
+    parts: tuple[str, ...] = ("train", "validation", "test")
+    rate_hz: int = 22050
+    n_channels: Literal[1, 2] = 1
+    least_s: float = 12.0
+    most_s: float = 640.0
+    train_part: str = "train"
+    window_s: float = 4.0
+    batch: int = 16
+    n_batches: int = 500
+    remix: Remix = field(default_factory=Remix)
+    least_active: int = 1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 8000 <= self.rate_hz <= 96000:
+            raise BadCall(f"rate_hz = {self.rate_hz}; expected 8000 to 96000")
+        if not self.parts or len(set(self.parts)) < len(self.parts):
+            raise BadCall(f"parts = {list(self.parts)}; expected names, each once")
+        if not 0 <= self.least_s <= self.most_s:
+            raise BadCall(f"least_s = {self.least_s}, most_s = {self.most_s}; expected 0 <= least")
+        if not 0.1 <= self.window_s <= 120:
+            raise BadCall(f"window_s = {self.window_s}; expected 0.1 to 120 seconds")
+        for name in ("batch", "n_batches"):
+            if getattr(self, name) < 1:
+                raise BadCall(f"{name} = {getattr(self, name)}; expected 1 or more")
+        if not 0 <= self.least_active <= len(self.sources):
+            raise BadCall(f"least_active = {self.least_active}; expected 0 to {len(self.sources)}")
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The names of the stems, in the order that batches have them."""
+        return instruments.SOURCES if self.layout == "slakh" else musdb18hq.SOURCES
+
+    @property
+    def n_samples(self) -> int:
+        """Of a window."""
+        return round(self.window_s * self.rate_hz)
+
+    def prepared(self) -> dict[str, Any]:
+        """The settings that what is prepared hangs on, as JSON has them."""
+        settings = dataclasses.asdict(self)
+        kept = {name: value for name, value in settings.items() if name not in ON_THE_FLY}
+        plain: dict[str, Any] = json.loads(json.dumps(kept, default=str))
+        return plain

@@ -1,0 +1,114 @@
+"""Windows of songs in stems, remixed, to train a separator on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+
+from diarize.audio.mix import gain
+from diarize.corpora.batch import Songs
+from diarize.corpora.chance import generator_of
+from diarize.corpora.stem_settings import Remix, StemSettings
+from diarize.corpora.stems import FOLDER, prepared_songs
+from diarize.errors import BadFile
+from diarize.formats.tracks import TrackFiles, read_samples, read_track
+
+SILENT = 1e-4  # the highest sample of what counts as silence in a window
+TRIES = 10
+
+
+class StemSupply:
+    """Hands out windows of what `diarize prepare stems` left; a `Supply`, the same for any phase.
+
+    A window hangs on the seed, the phase, the epoch, the batch's number and its row.
+    """
+
+    settings_type = StemSettings
+
+    def __init__(self, folder: Path | str, settings: StemSettings) -> None:
+        """The supply of the part to train on.
+
+        Raises:
+            BadFile: nothing was prepared, by other settings, or no song is as long as a window.
+        """
+        self.settings = settings
+        part = settings.train_part
+        names = prepared_songs(Path(folder), settings).get(part, [])
+        place = Path(folder) / FOLDER / part
+        songs = [read_track(place / name, settings.sources) for name in names]
+        self.songs = [song for song in songs if song.n_samples >= settings.n_samples]
+        if not self.songs:
+            raise BadFile(f"{place}: no song of {settings.window_s:g} s or more")
+        self._ends = np.cumsum([song.n_samples - settings.n_samples + 1 for song in self.songs])
+
+    def n_batches(self, phase: str) -> int:
+        """How many batches an epoch has."""
+        return self.settings.n_batches
+
+    def epoch(self, phase: str, epoch: int, start: int = 0) -> Iterator[Songs]:
+        """The batches of epoch `epoch` (from 0), from number `start` on."""
+        for number in range(start, self.settings.n_batches):
+            rows = [
+                self.window(generator_of(self.settings.seed, phase, epoch, number, row))
+                for row in range(self.settings.batch)
+            ]
+            stems = torch.from_numpy(np.stack(rows))
+            yield Songs(inputs=stems.sum(1, keepdim=True), stems=stems)
+
+    def window(self, chance: np.random.Generator) -> Float32[np.ndarray, "source time"]:
+        """The stems of one window."""
+        for _ in range(TRIES):
+            stems = self._drawn(chance)
+            if (np.abs(stems).max(axis=1) > SILENT).sum() >= self.settings.least_active:
+                break
+        return remixed(stems, self.settings.remix, chance)
+
+    def _drawn(self, chance: np.random.Generator) -> Float32[np.ndarray, "source time"]:
+        """A window as it is in a song, or with each stem from a place of its own."""
+        sources = self.settings.sources
+        if chance.random() < self.settings.remix.share:
+            places = [self._place(chance) for _ in sources]
+        else:
+            places = [self._place(chance)] * len(sources)
+        n_samples = self.settings.n_samples
+        return np.stack(
+            [
+                read_samples(place.song.stems[source], place.start, n_samples).mean(axis=0)
+                for source, place in zip(sources, places, strict=True)
+            ]
+        )
+
+    def _place(self, chance: np.random.Generator) -> _Place:
+        """A moment of all songs: long songs are drawn as much more often as they are longer."""
+        at = int(chance.integers(self._ends[-1]))
+        index = int(np.searchsorted(self._ends, at, side="right"))
+        before = int(self._ends[index - 1]) if index else 0
+        return _Place(self.songs[index], at - before)
+
+
+@dataclass(frozen=True)
+class _Place:
+    song: TrackFiles
+    start: int
+
+
+def remixed(
+    stems: Float32[np.ndarray, "source time"], remix: Remix, chance: np.random.Generator
+) -> Float32[np.ndarray, "source time"]:
+    """The stems at other levels, some left out; their sum stays below the peak that is set."""
+    n_sources = len(stems)
+    levels_db = chance.uniform(-remix.gain_db, remix.gain_db, n_sources)
+    signs = chance.choice([-1.0, 1.0], n_sources) if remix.invert else np.ones(n_sources)
+    kept = chance.random(n_sources) >= remix.mute
+    if not kept.any():
+        kept[chance.integers(n_sources)] = True
+    level_db = chance.uniform(-remix.level_db, remix.level_db)
+    factors = np.array([gain(level_db + one) for one in levels_db]) * signs * kept
+    changed = (stems * factors[:, None]).astype(np.float32)
+    peak = float(np.abs(changed.sum(axis=0)).max(initial=0))
+    return changed * np.float32(remix.peak / peak) if peak > remix.peak else changed
