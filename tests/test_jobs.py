@@ -1,5 +1,6 @@
 """Jobs side by side: their logs, their exit codes, and what is left when they are stopped."""
 
+import json
 import os
 import shlex
 import signal
@@ -11,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from diarize.errors import BadCall, BadFile
+from diarize.formats.manifest import read_manifest
 from diarize.jobs import main, run_jobs
+from diarize.jobs.shards import AT_ONCE, split_manifest
 
 ROOT = Path(__file__).parent.parent
 SAY = [sys.executable, "-S", "-c", "import sys; print(*sys.argv[1:])"]
@@ -67,8 +70,16 @@ def test_all_jobs_done_is_exit_code_0_and_silence(tmp_path, capsys):
         (["--nj", "0", "--log", "l", "--", "true"], "--nj 0: at least 1 would be right"),
         (["--nj", "2", "--log", "l", "--", "true"], "--log l: {job} must be in it"),
         (
-            ["--nj", "1", "--log", "l", "--launcher", "slurm", "--", "true"],
-            "no launcher 'slurm'; there is local",
+            ["--nj", "1", "--log", "l", "--launcher", "moon", "--", "true"],
+            "no launcher 'moon'; there is local, dask, slurm, sge, pbs, lsf",
+        ),
+        (
+            ["--nj", "1", "--log", "l", "--launcher", "dask", "--", "true"],
+            "--launcher dask needs --address tcp://host:8786",
+        ),
+        (
+            ["--nj", "1", "--log", "l", "--launcher", "pbs", "--", "true"],
+            "--launcher pbs needs --launchers FILE",
         ),
     ],
 )
@@ -118,6 +129,124 @@ def test_a_signal_stops_the_jobs_and_what_they_started(tmp_path, number, code):
     for pid in pids:
         wait_until(lambda pid=pid: not is_alive(pid))
     assert (tmp_path / "1.log").read_text().splitlines()[-1].startswith("# exit ")
+
+
+def test_jobs_end_when_the_one_that_started_them_is_killed_outright(tmp_path):
+    script = f"sleep 60 & echo $! > {tmp_path}/pid; wait"
+    jobs = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "diarize.jobs", "--nj", "1"),
+            *("--log", str(tmp_path / "log"), "--", "bash", "-c", script),
+        ],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    pid = tmp_path / "pid"
+    wait_until(lambda: pid.exists() and pid.read_text().endswith("\n"))
+    jobs.kill()
+    jobs.wait()
+    wait_until(lambda: not is_alive(int(pid.read_text())))
+    assert "# exit" not in (tmp_path / "log").read_text()  # nobody was there to write that
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, "2"), ("5", "5")])
+def test_jobs_share_out_the_processor_unless_the_user_does(given, expected, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(6)))
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if given:
+        monkeypatch.setenv("OMP_NUM_THREADS", given)
+    (first, *_) = run_jobs(["sh", "-c", "echo $OMP_NUM_THREADS"], 4, str(tmp_path / "{job}.log"))
+    assert first.log.read_text().splitlines()[1] == expected
+
+
+def test_a_job_that_is_killed_has_the_exit_code_that_a_shell_gives(tmp_path):
+    (job,) = run_jobs(["sh", "-c", "kill -9 $$"], 1, str(tmp_path / "log"))
+    assert job.exit_code == 137
+    assert job.log.read_text().splitlines()[-1].startswith("# exit 137 after ")
+
+
+def test_a_full_disk_under_the_log_is_told_in_one_line(tmp_path, capsys):
+    (tmp_path / "log").symlink_to("/dev/full")
+    assert main(["--nj", "1", "--log", str(tmp_path / "log"), "--", *SAY, "hello"]) == 1
+    assert capsys.readouterr().err == (
+        f"jobs: {tmp_path / 'log'}: a job cannot be started (No space left on device)\n"
+    )
+
+
+# A manifest shared out
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    """A function: a manifest of so many recordings."""
+
+    def write(n_recordings):
+        path = tmp_path / "manifest.jsonl"
+        lines = [json.dumps({"recording": f"r{i}", "audio": "a.wav"}) for i in range(n_recordings)]
+        path.write_text("\n".join(lines) + "\n\n")
+        return path
+
+    return write
+
+
+def ids(path):
+    return [json.loads(line)["recording"] for line in path.read_text().splitlines()]
+
+
+def test_recordings_go_round(manifest):
+    shards = split_manifest(manifest(5), 2)
+    assert [path.name for path in shards] == ["manifest.1-of-2.jsonl", "manifest.2-of-2.jsonl"]
+    assert [ids(path) for path in shards] == [["r0", "r2", "r4"], ["r1", "r3"]]
+    assert read_manifest(shards[1])[0].audio == shards[1].parent / "a.wav"
+
+
+def test_there_are_no_more_jobs_than_recordings(manifest):
+    path = manifest(2)
+    assert [ids(shard) for shard in split_manifest(path, 5)] == [["r0"], ["r1"]]
+    assert split_manifest(path, 1) == [path]
+
+
+def test_more_shards_than_files_may_be_open_are_written(manifest):
+    n_shards = AT_ONCE + 3
+    shards = split_manifest(manifest(2 * n_shards), n_shards)
+    assert [ids(path) for path in shards] == [
+        [f"r{i}", f"r{i + n_shards}"] for i in range(n_shards)
+    ]
+
+
+def test_each_job_has_its_own_part(manifest, tmp_path):
+    words = ["--nj", "2", "--log", str(tmp_path / "{job}.log"), "--split", str(manifest(3))]
+    assert main([*words, "--", "cat", "{shard}"]) == 0
+    said = [(tmp_path / f"{job}.log").read_text().splitlines()[1:-1] for job in (1, 2)]
+    assert [[json.loads(line)["recording"] for line in lines] for lines in said] == [
+        ["r0", "r2"],
+        ["r1"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "manifest.jsonl: no recordings in it; expected a JSON line for each"),
+        ('{"recording": "a"}\n{"audio": "b"}\n', "line 2: found no recording; give a JSON object"),
+        ("no JSON\n", "line 1: found no recording"),
+        (
+            '{"recording": "a"}\n\n{"recording": "b"}\n{"recording": "a"}\n',
+            "line 4: found the recording 'a' again (first on line 1); ids must differ",
+        ),
+    ],
+)
+def test_a_manifest_that_cannot_be_shared_out_is_refused(text, message, tmp_path, capsys):
+    path = tmp_path / "manifest.jsonl"
+    path.write_text(text)
+    words = ["--nj", "2", "--log", str(tmp_path / "{job}.log"), "--split", str(path)]
+    assert main([*words, "--", "true"]) == 1
+    assert message in capsys.readouterr().err
+    assert [one.name for one in tmp_path.iterdir()] == ["manifest.jsonl"]
+
+
+def test_a_manifest_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(BadFile, match="cannot be read"):
+        split_manifest(tmp_path / "none.jsonl", 2)
 
 
 def is_alive(pid):

@@ -1,0 +1,7 @@
+"""`python -m diarize.jobs`."""
+
+import sys
+
+from diarize.jobs import main
+
+sys.exit(main())
