@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from diarize.cli.features_store import add_store_argument
 from diarize.cli.machine import add_machine_arguments, use_machine
 from diarize.cli.streams import print_result
 from diarize.errors import BadCall
@@ -27,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--uem", type=Path, metavar="FILE", help="speak only of these regions")
     add("--conf", type=Path, metavar="FILE", help="settings: the [infer] table of a TOML file")
     add("--fresh", action="store_true", help="do finished recordings of -o again")
+    add_store_argument(parser)
     add_machine_arguments(parser)
 
 
@@ -49,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = _settings(arguments)
     regions = read_uem(arguments.uem) if arguments.uem else None
     use_machine(arguments)
-    diarizer = Diarizer(settings, device=arguments.device)
+    diarizer = Diarizer(settings, device=arguments.device, store=arguments.store)
     if folder is not None:
         batch.check_folder(folder)
     with progress_bar(len(found)) as told:

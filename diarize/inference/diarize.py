@@ -14,14 +14,9 @@ from jaxtyping import Bool, Float
 from diarize import __version__
 from diarize.audio.io import Audio, audio_from_array, read_audio
 from diarize.errors import BadCall
-from diarize.features.segmentation import (
-    HOP_S,
-    START_S,
-    LocalActivity,
-    load_segmentation,
-    segment,
-)
+from diarize.features.segmentation import HOP_S, START_S, LocalActivity, load_segmentation
 from diarize.features.speaker import load_speaker_network
+from diarize.features.store import FeatureStore
 from diarize.features.vad import DETECTORS, detect_speech
 from diarize.formats.text import one_word
 from diarize.inference.attribute import AttributorSettings, attribute, load_attributor
@@ -32,7 +27,7 @@ from diarize.inference.cluster import (
     speaker_sets,
 )
 from diarize.inference.diarization import Diarization, Speaker
-from diarize.inference.hearing import hear
+from diarize.inference.ears import Ears, Listening
 from diarize.inference.stitch import (
     NOBODY,
     BlendSettings,
@@ -43,7 +38,7 @@ from diarize.inference.stitch import (
     similarity_over_time,
 )
 from diarize.inference.turns import TurnSettings, active_speakers, talking, to_turns
-from diarize.inference.voices import Voices, hear_voices
+from diarize.inference.voices import Voices
 from diarize.models.contract import Activity
 from diarize.models.msvae.speech.model import SpeechMSVAE
 
@@ -139,12 +134,20 @@ def speaker_bounds(settings: DiarizerSettings) -> SpeakerBounds:
 class Diarizer:
     """Who spoke when. Loads its networks once; may be called from several threads.
 
+    With a `store`, or the folder of one, the networks listen only to what none of its users heard
+    before; the result is the same to the bit.
+
     >>> Diarizer(DiarizerSettings(min_speakers=3, max_speakers=2))
     Traceback (most recent call last):
     diarize.errors.BadCall: --min-speakers 3 is more than --max-speakers 2
     """
 
-    def __init__(self, settings: DiarizerSettings | None = None, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        settings: DiarizerSettings | None = None,
+        device: str = "cpu",
+        store: FeatureStore | Path | str | None = None,
+    ) -> None:
         self.settings = settings or DiarizerSettings()
         self._segmentation = load_segmentation(self.settings.segmentation_weights).to(device)
         self._voices = load_speaker_network(
@@ -153,6 +156,9 @@ class Diarizer:
         self._attributor: SpeechMSVAE | None = None
         if self.settings.attributor == "msvae":
             self._attributor = load_attributor(self.settings.attributor_weights, device)
+        if isinstance(store, Path | str):
+            store = FeatureStore(store)
+        self._ears = Ears(self._segmentation, self._voices, store)
 
     def __call__(
         self,
@@ -179,21 +185,17 @@ class Diarizer:
             )
         audio = _audio(source, rate_hz)
         name = one_word(recording or audio.recording)
-        tell = progress or (lambda step, share: None)
-        found = (self._by_streams if self._attributor else self._by_windows)(audio, settings, tell)
+        listening = self._ears.listen(audio.samples, progress, name)
+        find = self._by_streams if self._attributor else self._by_windows
+        found = find(audio, settings, listening)
+        audio = replace(audio, notes=(*audio.notes, *listening.notes))
         return _result(audio, name, found, settings)
 
-    def _by_streams(self, audio: Audio, settings: DiarizerSettings, tell: Progress) -> _Found:
+    def _by_streams(self, audio: Audio, settings: DiarizerSettings, listening: Listening) -> _Found:
         """By the speech MS-VAE, which tries several sets of voices."""
         assert self._attributor is not None  # or this would not be asked
-        heard = hear(
-            audio.samples,
-            self._segmentation,
-            self._voices,
-            settings.hop_frames,
-            tell,
-            keep_context=self._attributor.settings.n_hidden > 0,
-        )
+        keep_context = self._attributor.settings.n_hidden > 0
+        heard = listening.heard(settings.hop_frames, keep_context)
         bounds = speaker_bounds(settings)
         sets = speaker_sets(
             heard.voices.units, self._embed, settings=settings.clustering, least=bounds.least
@@ -204,7 +206,7 @@ class Diarizer:
             sets,
             AttributorSettings(pause_s=settings.pause_s, window_weight=settings.window_share),
             bounds,
-            lambda share: tell("attribution", share),
+            lambda share: listening.tell("attribution", share),
         )
         presence = attributed.presence
         if settings.vad != SEGMENTATION:
@@ -213,18 +215,11 @@ class Diarizer:
         voice, counts = attributed.cast.profile, attributed.speaker_counts
         return _Found(presence, active, voice, counts)
 
-    def _by_windows(self, audio: Audio, settings: DiarizerSettings, tell: Progress) -> _Found:
+    def _by_windows(self, audio: Audio, settings: DiarizerSettings, listening: Listening) -> _Found:
         """By the segmentation's windows, each local speaker given the name he sounds like."""
-        local = segment(
-            self._segmentation,
-            audio.samples,
-            settings.hop_frames,
-            lambda share: tell("segmentation", share),
-        )
+        local = listening.windows(settings.hop_frames)
         speech = _speech(audio, local, settings)
-        voices = hear_voices(
-            self._voices, audio.samples, local, speech, lambda share: tell("voices", share)
-        )
+        voices = listening.voices(local, speech)
         speakers = self._speakers(voices, settings)
         stitched = _stitch(local, voices, speakers, settings)
         if settings.vad != SEGMENTATION:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +18,16 @@ from diarize.corpora.tensors import read_tensors, save_tensors
 from diarize.errors import BadFile
 from diarize.features.segmentation import HOP_S, START_S, LocalActivity, load_segmentation
 from diarize.features.speaker import load_speaker_network
+from diarize.features.store import FeatureStore, store_in_use
 from diarize.formats.manifest import Recording, read_manifest
 from diarize.formats.rttm import read_rttm
 from diarize.inference.cluster import Units
+from diarize.inference.ears import Ears
 from diarize.inference.hearing import Heard, hear
 from diarize.inference.voices import Voices
 
 FOLDER = "heard"
+LOG = logging.getLogger(__name__)
 ARRAYS = (
     "posterior", "speech_in_window", "overlap_in_window", "first_frame", "context",
     "speech", "overlap", "voice", "mel", "typical", "around",
@@ -46,11 +50,14 @@ def prepare_heard(
     folder: Path | str,
     progress: Callable[[float], None] | None = None,
     part: tuple[int, int] = (1, 1),
+    store: FeatureStore | None = None,
 ) -> list[Path]:
     """Listen to all recordings of `folder/manifest.jsonl` that have a truth; the files of it.
 
     Files lie in `folder/heard`; those that are there, of the same sound and the same truth, are
-    kept. `part` (2, 3) is the second of three shares of the recordings, for several at work.
+    kept. `part` (2, 3) is the second of three shares of the recordings, for several at work. What
+    `store` has, by default the one that the environment names, is not listened to; if it cannot
+    do its part, a warning is logged.
 
     Raises:
         BadFile: the manifest, a recording or its truth cannot be read, or none has a truth.
@@ -59,7 +66,7 @@ def prepare_heard(
     entries = [one for one in read_manifest(folder / "manifest.jsonl") if one.rttm]
     if not entries:
         raise BadFile(f"{folder / 'manifest.jsonl'}: no recording with an rttm; one is wanted")
-    networks = load_segmentation(), load_speaker_network("campplus")
+    listen = _listener(store or store_in_use())
     truths: dict[Path, dict[str, Annotation]] = {}
     found = []
     number, of = part
@@ -72,7 +79,7 @@ def prepare_heard(
         reference = _reference(entry, truths[entry.rttm])
         source = _source(entry, reference)
         if _source_of(path) != source:
-            heard = hear(read_audio(entry.audio).samples, *networks)
+            heard = listen(read_audio(entry.audio).samples, entry.recording)
             save_heard(path, heard, truth_on_frames(reference, heard.n_frames), source)
         found.append(path)
         if progress is not None:
@@ -150,6 +157,23 @@ def read_heard(path: Path) -> HeardTruth:
         ),
         truth.astype(bool),
     )
+
+
+def _listener(store: FeatureStore | None) -> Callable[[np.ndarray, str], Heard]:
+    """What is heard of samples, given those and the recording's id, through the store if any."""
+    networks = load_segmentation(), load_speaker_network("campplus")
+    if store is None:
+        return lambda samples, recording: hear(samples, *networks)
+    ears = Ears(*networks, store)
+
+    def listen(samples: np.ndarray, recording: str) -> Heard:
+        listening = ears.listen(samples, recording=recording)
+        heard = listening.heard()
+        for note in listening.notes:
+            LOG.warning("%s: %s", recording, note)
+        return heard
+
+    return listen
 
 
 def _reference(entry: Recording, truths: dict[str, Annotation]) -> Annotation:

@@ -91,9 +91,19 @@ def hear(
         lambda share: tell("segmentation", share),
         keep_context,
     )
+    return hear_more(samples, local, speaker, lambda share: tell("voices", share))
+
+
+def hear_more(
+    samples: Float[np.ndarray, " time"],
+    local: LocalActivity,
+    speaker: SpeakerNetwork,
+    progress: Callable[[float], None] | None = None,
+) -> Heard:
+    """The same, where the segmentation has listened already."""
     nobody = np.full(local.posterior.shape[::2], NOBODY)
     added = overlap_add(local, nobody, 0)
-    voice = all_frames(speaker, samples, lambda share: tell("voices", share))
+    voice = all_frames(speaker, samples, progress)
     voices = hear_voices(speaker, samples, local, added.speech, features=voice, glimpses_s=())
     mel = mel_on_frames(samples, local.n_frames)
     loud = added.speech > SPEECH

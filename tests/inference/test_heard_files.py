@@ -1,5 +1,6 @@
 """What was heard, and the truth beside it, in files; a folder of them out of a manifest."""
 
+import shutil
 from dataclasses import fields
 
 import numpy as np
@@ -10,9 +11,10 @@ from pyannote.core import Annotation, Segment
 
 from diarize.corpora.tensors import read_tensors, save_tensors
 from diarize.errors import BadFile
-from diarize.features.segmentation import HOP_S, START_S
+from diarize.features.segmentation import HOP_S, START_S, segment
+from diarize.features.store import FeatureStore
 from diarize.formats.manifest import Recording, write_manifest
-from diarize.inference import heard_files
+from diarize.inference import ears, heard_files
 from diarize.inference.heard_files import (
     ARRAYS,
     prepare_heard,
@@ -149,6 +151,7 @@ def listened(monkeypatch):
         lengths.append(len(samples))
         return made_heard([[(0.0, 1.0)]], 59)
 
+    monkeypatch.delenv("DIARIZE_STORE", raising=False)
     monkeypatch.setattr(heard_files, "load_segmentation", lambda: "segmentation")
     monkeypatch.setattr(heard_files, "load_speaker_network", lambda name: name)
     monkeypatch.setattr(heard_files, "hear", hear)
@@ -226,3 +229,65 @@ def test_shares_of_the_recordings_are_all_of_them_and_each_once(folder, listened
     shares = [prepare_heard(folder, part=(number, 3)) for number in (1, 2, 3)]
     assert [[path.stem for path in share] for share in shares] == [["one"], ["two"], []]
     assert len(listened) == 2
+
+
+@pytest.fixture
+def store(folder, diarizer, monkeypatch):
+    """A store, which the environment names; two recordings that differ, and all that is heard."""
+    for number, name in enumerate(("one", "two")):
+        samples = np.random.default_rng(number).normal(0, 0.1, 2 * RATE_HZ).astype(np.float32)
+        soundfile.write(folder / f"{name}.wav", samples, RATE_HZ)
+    monkeypatch.setattr(heard_files, "load_segmentation", lambda: diarizer._segmentation)
+    monkeypatch.setattr(heard_files, "load_speaker_network", lambda name: diarizer._voices)
+    return FeatureStore(folder / "store")
+
+
+def test_what_a_store_has_is_not_heard_again_and_the_files_are_the_same(
+    folder, store, monkeypatch, caplog
+):
+    monkeypatch.delenv("DIARIZE_STORE", raising=False)
+    plain = [path.read_bytes() for path in prepare_heard(folder)]
+    listened = []
+    monkeypatch.setattr(ears, "segment", lambda *words: listened.append(1) or segment(*words))
+    monkeypatch.setenv("DIARIZE_STORE", str(store.folder))
+    for n_heard in (2, 0, 1):
+        listened.clear()
+        shutil.rmtree(folder / "heard")
+        assert [path.read_bytes() for path in prepare_heard(folder)] == plain
+        assert len(listened) == n_heard
+        broken = next(one.path for one in store.entries() if one.kind == "windows")
+        if n_heard == 0:
+            broken.write_bytes(b"cut")
+    (said,) = caplog.messages
+    assert f"heard anew: {broken.parent.parent}" in said
+
+
+def test_another_truth_or_folder_of_the_same_sound_is_not_heard_again(
+    folder, store, tmp_path, monkeypatch
+):
+    prepare_heard(folder, store=store)
+    monkeypatch.setattr(ears, "segment", None)
+    monkeypatch.setattr(ears, "hear_more", None)
+    other = tmp_path / "other run"
+    other.mkdir()
+    for name in ("truth.rttm", "one.wav", "two.wav"):
+        shutil.copy(folder / name, other)
+    (other / "truth.rttm").write_text((folder / "truth.rttm").read_text().replace("0.75", "0.25"))
+    entries = [
+        Recording(f"{name}", other / f"{name}.wav", other / "truth.rttm") for name in ("one", "two")
+    ]
+    write_manifest(other / "manifest.jsonl", entries)
+    found = [read_heard(path) for path in prepare_heard(other, store=store)]
+    before = [read_heard(folder / "heard" / f"{one.recording}.safetensors") for one in found]
+    for one, earlier in zip(found, before, strict=True):
+        assert equal(one.heard, earlier.heard)
+        assert one.truth.sum() < earlier.truth.sum()
+
+
+def test_a_file_made_before_there_was_a_store_is_kept(folder, store, monkeypatch):
+    paths = prepare_heard(folder)
+    made_ns = [path.stat().st_mtime_ns for path in paths]
+    monkeypatch.setattr(heard_files, "hear", None)
+    prepare_heard(folder, store=store)
+    assert [path.stat().st_mtime_ns for path in paths] == made_ns
+    assert not store.folder.exists()

@@ -36,6 +36,7 @@ def listened(monkeypatch):
 
     for module in (heard_files, scene_supply):
         monkeypatch.setattr(module, "load_speaker_network", lambda name: name)
+    monkeypatch.delenv("DIARIZE_STORE", raising=False)
     monkeypatch.setattr(heard_files, "load_segmentation", lambda: None)
     monkeypatch.setattr(heard_files, "hear", hear)
     return found
