@@ -31,7 +31,6 @@ from diarize.errors import BadCall, BadFile
 
 ENDINGS = (".wav", ".flac")  # AMI's own, and what people pack it into
 TREES = ("", "amicorpus", "wav_db")  # where in a folder the meetings may be
-PARTS = ("train", "dev", "test")
 MIRROR = "https://groups.inf.ed.ac.uk/ami/AMICorpusMirror/amicorpus"
 SETUP = (  # by the commit, so that the labels are everybody's
     "https://github.com/BUTSpeechFIT/AMI-diarization-setup/archive/"
@@ -66,11 +65,8 @@ class AmiSettings:
     tolerance_s: float = 0.5
 
     def __post_init__(self) -> None:
-        for part in self.parts:
-            if part not in PARTS:
-                raise BadCall(f"parts = {list(self.parts)}; AMI has {', '.join(PARTS)}")
         if not self.parts and not self.meetings:
-            raise BadCall("parts = [] and no meetings; name a part, or meetings")
+            raise BadCall("parts = [] and no meetings; name train, dev or test, or meetings")
 
 
 def placed(settings: AmiSettings, folder: Path) -> AmiSettings:

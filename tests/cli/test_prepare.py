@@ -48,7 +48,7 @@ def test_what_is_wrong_is_one_line(text, told, tmp_path, capsys):
 def test_a_share_is_for_what_can_be_shared_out(conf, tmp_path, capsys):
     call = ["prepare", "digits", "--data", str(tmp_path), "--conf", conf, "--part", "1/2"]
     assert main(call) == 2
-    assert "--part is for scenes; digits is prepared as a whole" in capsys.readouterr().err
+    assert "digits is prepared as a whole" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("said", ["3/2", "0/2", "2", "a/b", "-1/2"])

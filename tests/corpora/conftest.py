@@ -48,3 +48,21 @@ def real():
     if not (REAL / "speech" / "speakers.tsv").is_file():
         pytest.skip("no ../shared/data/speech beside this checkout")
     return REAL
+
+
+@pytest.fixture
+def site():
+    """A web site on this machine, to fetch from."""
+    from web_site import Site
+
+    site = Site()
+    yield site
+    site.close()
+
+
+@pytest.fixture
+def real_ami():
+    """The folder with excerpts and references of AMI beside the checkout."""
+    if not (REAL / "ami_clips").is_dir() or not (REAL / "ami_reference").is_dir():
+        pytest.skip("no ../shared/data/ami_clips and ami_reference beside this checkout")
+    return REAL
