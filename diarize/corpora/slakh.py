@@ -45,15 +45,16 @@ def slakh_songs(
         BadFile: no such split, or a track that is not as it should be; the message names it.
     """
     folder = Path(folder)
-    places = _places(folder)
     if resplit is not None:
-        chosen = _resplit(places, resplit)[split]
+        chosen = _resplit(_numbered(folder), resplit)[split]
     elif division == "orig":
-        chosen = [one for one in places.values() if _original_split(one.name) == split]
+        chosen = [one for one in _numbered(folder).values() if _original_split(one.name) == split]
     else:
-        chosen = [one for one in places.values() if one.parent.name == split]
+        chosen = _tracks(folder / split)
     if not chosen:
-        raise BadFile(f"{folder}: no track of the split {split!r} in it")
+        raise BadFile(
+            f"{folder}: no track of the split {split!r} in it; expected {split}/Track00001 ..."
+        )
     return [slakh_song(place, by) for place in sorted(chosen, key=lambda one: one.name)]
 
 
@@ -91,29 +92,19 @@ def size_note(n_songs: Mapping[str, int]) -> str | None:
     )
 
 
-def _places(folder: Path) -> dict[str, Path]:
-    """Every track's folder by its name."""
+def _tracks(folder: Path) -> list[Path]:
+    return sorted(one for one in folder.glob("Track*") if one.is_dir())
+
+
+def _numbered(folder: Path) -> dict[str, Path]:
+    """Every track's folder by its name, whichever split it lies in."""
     places: dict[str, Path] = {}
-    for name in [*FOLDERS, *_others(folder)]:
-        for place in sorted((folder / name).glob("Track*")):
-            if not place.is_dir():
-                continue
-            if place.name in places and name in FOLDERS:
+    for name in FOLDERS:
+        for place in _tracks(folder / name):
+            if place.name in places:
                 raise BadFile(f"{place}: also in {places[place.name].parent.name}; expected once")
-            places[f"{name}/{place.name}" if name not in FOLDERS else place.name] = place
-    if not places:
-        splits = ", ".join(f"{split}/" for split in SPLITS)
-        raise BadFile(
-            f"{folder}: no Slakh2100 in it; expected {splits} with folders Track00001 ..."
-        )
+            places[place.name] = place
     return places
-
-
-def _others(folder: Path) -> list[str]:
-    """Parts that are none of Slakh's, such as a second test set; their tracks have numbers anew."""
-    if not folder.is_dir():
-        return []
-    return sorted(one.name for one in folder.iterdir() if one.is_dir() and one.name not in FOLDERS)
 
 
 def _original_split(track: str) -> str:

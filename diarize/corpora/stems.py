@@ -8,6 +8,7 @@ passes full scale; one that does not play is silence.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import uuid
@@ -38,7 +39,7 @@ def prepare_stems(
     """Prepare the songs that are not there yet; return the path of the summary.
 
     `part` (2, 3) prepares every third song from the second on; who finds all there writes the
-    summary.
+    summary, which keeps what it says of other parts.
 
     Raises:
         BadFile: a song that is not as its layout says, or songs prepared by other settings.
@@ -157,24 +158,29 @@ def _save_summary(
     left_out: Mapping[str, str],
     settings: StemSettings,
 ) -> None:
-    parts = {
-        name: {
+    parts: dict[str, Any] = {}
+    with contextlib.suppress(BadFile, ValueError, KeyError, TypeError):
+        parts.update(json.loads(read_text(path))["parts"])
+    for name, own in songs.items():
+        parts[name] = {
             "songs": [song.name for song in own],
             "duration_s": round(sum(song.duration_s for song in own), 1),
             "without": {
                 source: sum(not song.files[source] for song in own) for source in settings.sources
             },
+            "left_out": {
+                one.partition("/")[2]: why
+                for one, why in left_out.items()
+                if one.startswith(f"{name}/")
+            },
         }
-        for name, own in songs.items()
-    }
-    sizes = {name: len(own) for name, own in songs.items()}
-    note = size_note(sizes) if settings.layout == "slakh" else None
     facts = {
         "corpus": "stems",
         "sources": list(settings.sources),
         "parts": parts,
-        "left_out": dict(left_out),
-        "note": note,
         "settings": settings.prepared(),
     }
+    sizes = {name: len(part["songs"]) for name, part in parts.items()}
+    if settings.layout == "slakh" and (note := size_note(sizes)):
+        facts["note"] = note
     save_text(path, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
