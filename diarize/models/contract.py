@@ -12,6 +12,7 @@ from torch import Tensor
 
 from diarize.corpora.batch import Batch, Supply
 from diarize.formats.activity import Activity
+from diarize.formats.tracks import Tracks
 
 __all__ = [
     "Activity",
@@ -20,7 +21,9 @@ __all__ = [
     "Batch",
     "Losses",
     "MixtureModel",
+    "Separator",
     "Supply",
+    "Tracks",
     "Trainable",
 ]
 
@@ -119,4 +122,23 @@ class Autoencoder(Protocol):
         self, latents: Float[Tensor, "batch source latent"]
     ) -> Float[Tensor, "batch source value"]:
         """What each source looks like."""
+        ...
+
+
+@runtime_checkable
+class Separator(Protocol):
+    """A model that takes sound apart: `sources` are the names of its stems, in their order.
+
+    It hears one channel at `rate_hz`, and was trained on windows of about `window_s` seconds; a
+    longer recording is given to it piece by piece. `inference.separate` makes `Tracks` of that.
+    """
+
+    sources: tuple[str, ...]
+    rate_hz: int
+    window_s: float
+
+    def separate(
+        self, mixture: Float[Tensor, "batch 1 time"]
+    ) -> Float[Tensor, "batch source time"]:
+        """The sound of each source, full scale 1, as long as the mixture."""
         ...

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from diarize.config import build
-from diarize.corpora.batch import Scenes
+from diarize.corpora.batch import Scenes, Songs
 from diarize.models import MODELS
 from diarize.models.contract import Batch, Losses, Trainable
 from diarize.training.shipped import describe, load_model, new_model, ship
@@ -41,6 +41,38 @@ TINY = {
         {"side": 4, "n_classes": 3, "channels": [4, 4], "kernel": 3, "n_hidden": 8}
     ],
 }
+FEW = {"n_codes": 6, "k_means_rounds": 2, "refresh_every": 3}
+CODEC = {
+    **{"hop": 16, "n_blocks": [2, 2], "widths": [4, 4], "stages": [2, 1], "together": 2},
+    "rules": FEW,
+}
+WAVEFORM = {
+    "sources": ["low", "high"],
+    "n_stages": 2,
+    "rules": {**FEW, "learning": "gradient"},
+    "waveform": {
+        **{"channels": [3, 4], "kernels": [3, 4], "strides": [1, 2]},
+        **{"n_recurrent": 1, "dropout": 0.1},
+    },
+    "losses": {"square": 1.0, "mel": 1e-6, "ratio": 0.0},
+}
+SPECTRUM = {
+    **{"network": "spectrum", "sources": ["low", "high"], "n_stages": 2, "rules": FEW},
+    **{"skips": "quantised", "output": "mixture", "codec": CODEC},
+    "spectrum": {
+        **{"n_fft": 32, "band_counts": [2, 2], "band_widths": [4, 4], "channels": 4, "width": 8},
+        **{"n_blocks": 2, "kernel": 3, "code_groups": 2, "code_width": 3, "skip_width": 2},
+        "n_skip_stages": 2,
+    },
+}
+TINY["rqvae"] = [
+    {**WAVEFORM, "window_s": 0.01, "offset_quirk": True},
+    {**WAVEFORM, "skips": "none", "n_stages": 1},
+    {**WAVEFORM, "skips": "none", "bottleneck": "gaussian", "training_precision": "bfloat16"},
+    {**SPECTRUM, "losses": {"si_sdr": 0.1, "spectra": 0.1}, "rate_hz": 8000},
+    {**SPECTRUM, "output": "codes", "skips": "none"},
+    {**SPECTRUM, "skips": "plain", "bottleneck": "gaussian", "losses": {"divergence": 1e-3}},
+]
 EACH = [(name, number) for name, tables in TINY.items() for number in range(len(tables))]
 
 
@@ -90,6 +122,15 @@ def scenes(n_data, seed):
     )
 
 
+def songs(n_data, seed):
+    """A low tone and a high one, in each datum as loud as chance has it; in one, one is silent."""
+    at = torch.arange(240) / 8000
+    tones = torch.stack([torch.sin(2 * math.pi * rate * at) for rate in (500, 3000)])
+    stems = (0.1 + 0.2 * torch.rand(n_data, 2, 1, generator=chance(seed))) * tones
+    stems[0, 0] = 0
+    return Songs(stems.sum(1, keepdim=True), stems=stems)
+
+
 def rows(batch, chosen):
     """Some data of a batch, with all that is known of them."""
     values = {field.name: getattr(batch, field.name) for field in dataclasses.fields(batch)}
@@ -101,6 +142,8 @@ def batch_of(phase, n_data=N_DATA, seed=1):
     """What a phase may be trained on: bars of light, alone and labelled, or superposed; scenes."""
     if phase == "conversations":
         return scenes(n_data, seed)
+    if phase in ("separate", "codes"):
+        return songs(n_data, seed)
     generator = chance(seed)
     bars = torch.eye(4)[:3].repeat_interleave(N_VALUES // 4, 1)
     noise = 0.05 * torch.rand(n_data, N_VALUES, generator=generator)
@@ -114,6 +157,8 @@ def batch_of(phase, n_data=N_DATA, seed=1):
 
 def in_use(model, n_data=N_DATA):
     """What a model is asked of when trained."""
+    if hasattr(model, "separate"):
+        return songs(n_data, 1)
     return batch_of("conversations" if hasattr(model, "weigh") else "mixtures", n_data)
 
 
@@ -121,6 +166,8 @@ def answer(model, batch):
     """All that a model says of a batch in use, a row for each datum."""
     inputs = batch.inputs
     with torch.no_grad():
+        if hasattr(model, "separate"):
+            return model.separate(inputs).flatten(1)
         if hasattr(model, "weigh"):
             return model.weigh(batch).presence.flatten(1)
         if not hasattr(model, "attribute"):

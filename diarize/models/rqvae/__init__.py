@@ -1,0 +1,1 @@
+"""Music taken apart by a residual-quantised variational autoencoder: see README.md."""
