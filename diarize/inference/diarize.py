@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from diarize.features.speaker import load_speaker_network
 from diarize.features.store import FeatureStore
 from diarize.features.vad import DETECTORS, detect_speech
 from diarize.formats.text import one_word
+from diarize.inference.adaptation import adapted
 from diarize.inference.attribute import AttributorSettings, attribute, load_attributor
 from diarize.inference.cluster import (
     ClusterSettings,
@@ -197,17 +199,16 @@ class Diarizer:
         keep_context = self._attributor.settings.n_hidden > 0
         heard = listening.heard(settings.hop_frames, keep_context)
         bounds = speaker_bounds(settings)
-        sets = speaker_sets(
-            heard.voices.units, self._embed, settings=settings.clustering, least=bounds.least
+        finer = settings.clustering.finer()
+        sets = speaker_sets(heard.voices.units, self._embed, settings=finer, least=bounds.least)
+        how = AttributorSettings(pause_s=settings.pause_s, window_weight=settings.window_share)
+        tell = functools.partial(listening.tell, "attribution")
+        model = self._attributor
+        found = attribute(model, heard, sets, how, bounds, lambda share: tell(0.8 * share))
+        attributed = adapted(
+            model, heard, found, self._voices, how, lambda share: tell(0.8 + 0.2 * share)
         )
-        attributed = attribute(
-            self._attributor,
-            heard,
-            sets,
-            AttributorSettings(pause_s=settings.pause_s, window_weight=settings.window_share),
-            bounds,
-            lambda share: listening.tell("attribution", share),
-        )
+        tell(1.0)
         presence = attributed.presence
         if settings.vad != SEGMENTATION:
             presence = presence * (_speech(audio, heard.local, settings) > ON)
