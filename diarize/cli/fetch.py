@@ -23,8 +23,8 @@ OPTIONS = {  # what each corpus takes besides --data, --conf and --offline
     "simulated": ("seed", "speech", "noises", "rooms", "count"),
     "two_speakers": ("seed", "speech", "channels"),
     "mnist": ("mnist",),
-    "ami": ("corpus", "references", "parts"),
-    "voxconverse": ("corpus", "references", "parts"),
+    "ami": ("corpus", "references", "parts", "also"),
+    "voxconverse": ("corpus", "references", "parts", "also"),
     "callhome": ("corpus", "references", "uem"),
     "folder": ("corpus", "references", "uem"),
 }
@@ -48,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("for mnist").add_argument
     add("--from", dest="mnist", type=Path, metavar="DIR", help="folder with its four idx files")
     add_place_options(parser)
+    parser.add_argument("--also", nargs="+", metavar="PART", help="get these parts of the corpus too")
 
 
 def run(arguments: argparse.Namespace) -> int:

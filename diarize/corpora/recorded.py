@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,12 +65,18 @@ def fetch_recorded(
 ) -> FetchedCorpus:
     """Get what is missing of `corpus` into `folder`, where its licence allows that.
 
+    Beside what a conf may say, `settings` may have `also`: parts to get too.
+
     Raises:
         BadCall: no such corpus.
         BadFile: settings that cannot be used, or recordings that are not there; it says which, and
             for corpora that are not fetched what to put where.
     """
-    made = _settings(corpus, settings, where)
+    plain = {key: value for key, value in settings.items() if key != "also"}
+    made = _settings(corpus, plain, where)
+    if "also" in settings:
+        more = _settings(corpus, plain, where, settings["also"]).parts
+        made = replace(made, parts=tuple(dict.fromkeys((*made.parts, *more))))
     if corpus in GIVEN:
         fetched: FetchedCorpus = _named(GIVEN, corpus)(folder, made)
     else:
