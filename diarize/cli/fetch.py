@@ -48,7 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("for mnist").add_argument
     add("--from", dest="mnist", type=Path, metavar="DIR", help="folder with its four idx files")
     add_place_options(parser)
-    parser.add_argument("--also", nargs="+", metavar="PART", help="get these parts of the corpus too")
+    add = parser.add_argument_group("for ami and voxconverse").add_argument
+    add("--also", nargs="+", metavar="PART", help="get these parts of the corpus too")
 
 
 def run(arguments: argparse.Namespace) -> int:
