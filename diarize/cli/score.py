@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from diarize.cli.score_stems import add_options, are_stems, run_stems
 from diarize.errors import BadCall
 
 NO_UEM = (
@@ -17,7 +18,8 @@ NO_UEM = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what this verb takes."""
     add = parser.add_argument
-    add("reference", type=Path, metavar="REF", help="an RTTM file, or a folder of *.rttm")
+    told = "an RTTM file, or a folder of *.rttm; or a folder of songs in stems"
+    add("reference", type=Path, metavar="REF", help=told)
     add("hypothesis", type=Path, metavar="HYP", help="the same, or .json from `diarize infer`")
     add("--uem", type=Path, metavar="FILE", help="the regions to score (UEM)")
     add("--json", metavar="FILE", help="write everything as JSON; - for standard output")
@@ -30,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "forgiving: collar +-0.25 s, overlap not scored (default: all, full first)",
     )
     add("--seed", type=int, default=0, help="of the bootstrap interval (default: 0)")
+    add_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -38,6 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise BadCall("found --json - and --csv -; only one can have standard output")
     if arguments.seed < 0:
         raise BadCall(f"found --seed {arguments.seed}; a seed is 0 or more")
+    if are_stems(arguments.reference):
+        return run_stems(arguments)
     from diarize.formats.text import save_text
     from diarize.formats.uem import read_uem
     from diarize.scoring import exports, pairing, result, table

@@ -1,0 +1,70 @@
+"""The part of `diarize score REF EST` that is for folders of stems: a folder a song."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from diarize.errors import BadCall
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what `diarize score` takes for stems."""
+    add = parser.add_argument_group("for folders of stems (a folder a song)").add_argument
+    add("--stems", metavar="NAMES", help="only these, as in drums,bass (default: all of REF)")
+    add(
+        "--beside",
+        action="append",
+        default=[],
+        metavar="NAME=DIR",
+        help="another system's stems of the same songs, or a codec's round trip, in the same table",
+    )
+    add("--bss-eval", action="store_true", help="BSS-eval's SDR too (museval and ffmpeg; slow)")
+    add("--markdown", action="store_true", help="print the tables as Markdown")
+
+
+def are_stems(folder: Path) -> bool:
+    """Whether a folder holds songs in stems, and not RTTM files."""
+    from diarize.formats.tracks import ENDINGS
+
+    if not folder.is_dir() or any(folder.glob("*.rttm")):
+        return False
+    found = (one for pattern in ("*", "*/*") for one in folder.glob(pattern))
+    return any(one.suffix.lower() in ENDINGS for one in found)
+
+
+def run_stems(arguments: argparse.Namespace) -> int:
+    """Score, and print the tables, or the JSON where `--json -` asks for it."""
+    from diarize.formats.text import save_text
+    from diarize.scoring import separation_table as table
+    from diarize.scoring.separation_score import score_separation
+
+    if arguments.csv or arguments.uem:
+        option = "--csv" if arguments.csv else "--uem"
+        raise BadCall(f"found {option}; it is for RTTM, and {arguments.reference} holds stems")
+    estimates = {arguments.hypothesis.resolve().name: arguments.hypothesis}
+    for said in arguments.beside:
+        name, is_given, folder = said.partition("=")
+        if not (name and is_given and folder) or name in estimates:
+            raise BadCall(f"--beside {said}; NAME=DIR with a new name would be right")
+        estimates[name] = Path(folder)
+    stems = tuple(filter(None, (arguments.stems or "").split(",")))
+    score = score_separation(
+        arguments.reference,
+        estimates,
+        stems,
+        arguments.seed,
+        arguments.bss_eval,
+        lambda song: print(f"diarize score: {song}", file=sys.stderr),
+    )
+    for note in score.notes:
+        print(f"diarize score: {note}", file=sys.stderr)
+    if arguments.json not in (None, "-"):
+        save_text(arguments.json, table.json_text(score))
+    if arguments.json == "-":
+        print(table.json_text(score), end="")
+    else:
+        shown = table.table_markdown if arguments.markdown else table.table_text
+        print(shown(score), end="")
+    return 0
