@@ -21,6 +21,8 @@ class Remix:
 
     Attributes:
         share: of windows, those whose stems come from songs (and times) of their own, each.
+        sounding: how likely the place of such a stem is drawn again while the stem is silent there
+            (up to four times), for the sake of instruments that play in few songs.
         gain_db: the most by which each stem is louder or softer.
         mute: how likely each stem is left out.
         invert: whether each stem is turned upside down half the time.
@@ -29,6 +31,7 @@ class Remix:
     """
 
     share: float = 0.5
+    sounding: float = 0.75
     gain_db: float = 6.0
     mute: float = 0.05
     invert: bool = True
@@ -36,14 +39,20 @@ class Remix:
     peak: float = 1.0
 
     def __post_init__(self) -> None:
-        for name, most in (("share", 1), ("gain_db", 40), ("mute", 0.9), ("level_db", 40)):
+        for name, most in (
+            ("share", 1),
+            ("sounding", 1),
+            ("gain_db", 40),
+            ("mute", 0.9),
+            ("level_db", 40),
+        ):
             if not 0 <= getattr(self, name) <= most:
                 raise BadCall(f"{name} = {getattr(self, name)}; expected 0 to {most}")
         if not self.peak > 0:
             raise BadCall(f"peak = {self.peak}; expected a number above 0")
 
 
-NO_REMIX = Remix(0, 0, 0, False, 0)
+NO_REMIX = Remix(0, 0, 0, 0, False, 0)
 
 
 @dataclass(frozen=True)

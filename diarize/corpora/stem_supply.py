@@ -19,7 +19,8 @@ from diarize.errors import BadFile
 from diarize.formats.tracks import TrackFiles, read_samples, read_track
 
 SILENT = 1e-4  # the highest sample of what counts as silence in a window
-TRIES = 10
+TRIES = 10  # of a window
+REDRAWS = 4  # of a stem in it
 
 
 class StemSupply:
@@ -64,24 +65,29 @@ class StemSupply:
         """The stems of one window."""
         for _ in range(TRIES):
             stems = self._drawn(chance)
-            if (np.abs(stems).max(axis=1) > SILENT).sum() >= self.settings.least_active:
+            if sum(map(_sounds, stems)) >= self.settings.least_active:
                 break
         return remixed(stems, self.settings.remix, chance)
 
     def _drawn(self, chance: np.random.Generator) -> Float32[np.ndarray, "source time"]:
         """A window as it is in a song, or with each stem from a place of its own."""
-        sources = self.settings.sources
-        if chance.random() < self.settings.remix.share:
-            places = [self._place(chance) for _ in sources]
-        else:
-            places = [self._place(chance)] * len(sources)
-        n_samples = self.settings.n_samples
-        return np.stack(
-            [
-                read_samples(place.song.stems[source], place.start, n_samples).mean(axis=0)
-                for source, place in zip(sources, places, strict=True)
-            ]
-        )
+        sources, remix = self.settings.sources, self.settings.remix
+        if chance.random() >= remix.share:
+            place = self._place(chance)
+            return np.stack([self._read(place, source) for source in sources])
+        rows = []
+        for source in sources:
+            row = self._read(self._place(chance), source)
+            for _ in range(REDRAWS):
+                if _sounds(row) or chance.random() >= remix.sounding:
+                    break
+                row = self._read(self._place(chance), source)
+            rows.append(row)
+        return np.stack(rows)
+
+    def _read(self, place: _Place, source: str) -> Float32[np.ndarray, " time"]:
+        path, n_samples = place.song.stems[source], self.settings.n_samples
+        return np.asarray(read_samples(path, place.start, n_samples).mean(axis=0))
 
     def _place(self, chance: np.random.Generator) -> _Place:
         """A moment of all songs: long songs are drawn as much more often as they are longer."""
@@ -95,6 +101,10 @@ class StemSupply:
 class _Place:
     song: TrackFiles
     start: int
+
+
+def _sounds(stem: Float32[np.ndarray, " time"]) -> bool:
+    return bool(np.abs(stem).max() > SILENT)
 
 
 def remixed(

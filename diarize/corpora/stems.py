@@ -1,9 +1,11 @@
 """Songs prepared for separation: every source of every song in a file of its own, at one rate.
 
-    DATA/stems/train/Track00001/{bass,drums,guitar,piano}.wav   DATA/stems/songs.json
+    DATA/stems/test/Track00001/{bass,drums,guitar,piano}.wav    DATA/stems/songs.json
+    DATA/mixtures/test/Track00001.wav
 
-So MSDM's ready-made copy of Slakh2100 has it too. Files are of 16 bits, or of 32 where a source
-passes full scale; one that does not play is silence.
+So MSDM's ready-made copy of Slakh2100 has the stems too. Files are of 16 bits, or of 32 where sound
+passes full scale; a source that does not play is silence. Mixtures, the sums of the sources, are
+written of all parts but that to train on.
 """
 
 from __future__ import annotations
@@ -26,9 +28,9 @@ from diarize.corpora.song_files import SongFiles
 from diarize.corpora.stem_settings import StemSettings
 from diarize.errors import BadFile
 from diarize.formats.text import read_text, save_text
-from diarize.formats.tracks import save_samples
+from diarize.formats.tracks import read_samples, save_samples
 
-FOLDER = "stems"
+FOLDER, MIXTURES = "stems", "mixtures"
 SUMMARY = "songs.json"
 FULL_SCALE = 1 - 2**-15
 
@@ -52,6 +54,9 @@ def prepare_stems(
     for name, song in wanted[number - 1 :: of]:
         if not _is_whole(place / name / song.name, settings):
             _prepare(place / name / song.name, song, settings)
+        mixture = folder / MIXTURES / name / f"{song.name}.wav"
+        if name != settings.train_part and not mixture.is_file():
+            _save_mixture(mixture, place / name / song.name, settings)
     path = place / SUMMARY
     if all(_is_whole(place / name / song.name, settings) for name, song in wanted):
         own = {name: [one for part_, one in wanted if part_ == name] for name in settings.parts}
@@ -106,15 +111,24 @@ def _prepare(place: Path, song: SongFiles, settings: StemSettings) -> None:
     try:
         for source in settings.sources:
             samples = _converted(song.source(source), song.rate_hz, settings)
-            passes = np.abs(samples).max(initial=0) > FULL_SCALE
-            kind = "float32" if passes else "int16"
-            save_samples(unfinished / f"{source}.wav", samples, settings.rate_hz, kind)
+            _save(unfinished / f"{source}.wav", samples, settings.rate_hz)
         shutil.rmtree(place, ignore_errors=True)
         unfinished.replace(place)
     except OSError as error:
         raise BadFile(f"{place}: cannot be written ({error.strerror or error})") from None
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _save_mixture(path: Path, stems: Path, settings: StemSettings) -> None:
+    sources = [read_samples(stems / f"{source}.wav") for source in settings.sources]
+    _save(path, np.sum(sources, axis=0, dtype=np.float32), settings.rate_hz)
+
+
+def _save(path: Path, samples: Float32[np.ndarray, "channel time"], rate_hz: int) -> None:
+    """Write sound in 16 bits, or in 32 if it passes full scale."""
+    passes = np.abs(samples).max(initial=0) > FULL_SCALE
+    save_samples(path, samples, rate_hz, "float32" if passes else "int16")
 
 
 def _converted(
