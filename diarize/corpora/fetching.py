@@ -41,6 +41,8 @@ def fetch(
     folder, given = Path(folder), given or {}
     if corpus == "mnist":
         return _mnist(folder, conf, given, offline)
+    if corpus == "rendered":
+        return _rendered(folder, conf, given)
     if corpus == "mini":
         from diarize.corpora.mini import MiniSettings, make_mini
 
@@ -55,9 +57,8 @@ def fetch(
 
         made = make_two_speakers(folder, _settings(TwoSpeakerSettings, conf, given))
     else:
-        raise BadCall(
-            f"no corpus {corpus!r} to fetch; there are mini, simulated, two_speakers, mnist"
-        )
+        there = "mini, simulated, two_speakers, mnist, rendered"
+        raise BadCall(f"no corpus {corpus!r} to fetch; there are {there}")
     number = f"{made.n_recordings} recording{'s' * (made.n_recordings != 1)}"
     return FetchedCorpus(made.manifest, number, made.is_new, made.notes)
 
@@ -71,6 +72,16 @@ def _mnist(
     source = _settings(DigitSettings, conf, given).mnist
     made = fetch_mnist(folder, source, offline)
     return FetchedCorpus(made.folder, "the four files of MNIST", made.is_new, made.notes)
+
+
+def _rendered(folder: Path, conf: Path | None, given: Mapping[str, Any]) -> FetchedCorpus:
+    from diarize.corpora.rendered_fetch import fetch_rendered
+    from diarize.corpora.rendered_settings import RenderedSettings
+
+    plain = {name: value for name, value in given.items() if name != "soundfonts"}
+    settings = _settings(RenderedSettings, conf, plain)
+    made = fetch_rendered(folder, settings, given.get("soundfonts", ()))
+    return FetchedCorpus(made.folder, f"{made.n_songs} MIDI files", made.is_new, made.notes)
 
 
 def _settings(cls: type[Settings], conf: Path | None, given: Mapping[str, Any]) -> Settings:

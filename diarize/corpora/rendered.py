@@ -95,7 +95,7 @@ def plan_tracks(folder: Path, settings: RenderedSettings) -> Plan:
     """
     plan = Plan()
     songs = _songs(folder, settings, plan)
-    soundfonts = _soundfonts(settings, plan)
+    soundfonts = _soundfonts(folder, settings, plan)
     for name, part in settings.parts.items():
         own = [song for song in songs if settings.split_of(song.fingerprint) == part.songs]
         if not own:
@@ -162,14 +162,15 @@ def _against(song: Song, settings: RenderedSettings, songs: Mapping[str, Listed]
     return None
 
 
-def _soundfonts(settings: RenderedSettings, plan: Plan) -> dict[str, Soundfont]:
+def _soundfonts(folder: Path, settings: RenderedSettings, plan: Plan) -> dict[str, Soundfont]:
     wanted = sorted({name for part in settings.parts.values() for name in part.soundfonts})
-    found = find_soundfonts(settings.soundfont_folders)
+    folders = (folder / "soundfonts", *settings.soundfont_folders)
+    found = find_soundfonts(folders)
     soundfonts = {}
     for name in wanted:
         if name not in found:
             there = ", ".join(found) or "none"
-            places = ", ".join(map(str, settings.soundfont_folders))
+            places = ", ".join(map(str, folders))
             raise BadFile(f"soundfont {name!r}: not in {places}; there: {there}")
         try:
             soundfonts[name] = read_soundfont(found[name])

@@ -90,8 +90,9 @@ class RenderedSettings:
     summary says which parts have none that is heard in training.
 
     Attributes:
-        midi: folders of MIDI files. Empty: `midi/` in the data folder.
-        soundfont_folders: where the soundfonts are looked for, by file name without ending.
+        midi: folders of MIDI files. Empty: `midi/` in the data folder, where fetching puts them.
+        soundfont_folders: where soundfonts are looked for, by file name without ending, if they are
+            not in `soundfonts/` in the data folder.
         synthesizer: "fluidsynth", "tinysoundfont", or "auto", which takes the first that is there.
         rate_hz: of the tracks; they are rendered at 44.1 kHz.
         parts: folders by name.

@@ -122,7 +122,7 @@ def _prepare(place: Path, song: SongFiles, settings: StemSettings) -> None:
 
 def _save_mixture(path: Path, stems: Path, settings: StemSettings) -> None:
     sources = [read_samples(stems / f"{source}.wav") for source in settings.sources]
-    _save(path, np.sum(sources, axis=0, dtype=np.float32), settings.rate_hz)
+    _save(path, np.stack(sources).sum(axis=0), settings.rate_hz)
 
 
 def _save(path: Path, samples: Float32[np.ndarray, "channel time"], rate_hz: int) -> None:
