@@ -2,7 +2,8 @@
 # Makes .venv at the root of the checkout, or says at once that it is there.
 #
 #   bash recipes/setup.sh           what the recipes need
-#   bash recipes/setup.sh --test    that, and what the tests need
+#   bash recipes/setup.sh --cluster that, and what --launcher dask, slurm, sge, pbs, lsf need
+#   bash recipes/setup.sh --test    all that, and what the tests need
 #
 # PYTHON=/path/to/python3.11 names the interpreter to build on (3.11, 3.12 or 3.13).
 set -euo pipefail
@@ -16,9 +17,10 @@ die() { # die WHAT REMEDY
 }
 
 case "${1:-}" in
-  "") kind=plain what=. ;;
-  --test) kind=test what='.[test]' ;;
-  *) echo "setup: no option $1 (there is --test)" >&2; exit 2 ;;
+  "") kind=plain what=. serves='plain cluster test' ;;
+  --cluster) kind=cluster what='.[cluster]' serves='cluster test' ;;
+  --test) kind=test what='.[test]' serves=test ;;
+  *) echo "setup: no option $1 (there are --cluster and --test)" >&2; exit 2 ;;
 esac
 sum=$(cat constraints.txt pyproject.toml recipes/setup.sh | sha256sum)
 wanted="${sum%% *} $PWD" # a folder that was moved or copied must point at itself again
@@ -26,7 +28,7 @@ wanted="${sum%% *} $PWD" # a folder that was moved or copied must point at itsel
 ready() { # done as it would be now, and its interpreter still there
   local found
   found=$(cat "$mark" 2>/dev/null) || return 1
-  [[ $found == "$wanted $kind" || $found == "$wanted test" ]] &&
+  [[ ${found% *} == "$wanted" && " $serves " == *" ${found##* } "* ]] &&
     "$venv/bin/python" -I -S -c pass 2>/dev/null
 }
 if ready; then

@@ -22,7 +22,7 @@ again by another: a job must keep what it finds finished, and what it writes mus
 
 from __future__ import annotations
 
-from diarize.jobs.job import Job
+from diarize.jobs.job import Batch, Job
 from diarize.jobs.run import LAUNCHERS, Where, main, parser, run_jobs
 
-__all__ = ["LAUNCHERS", "Job", "Where", "main", "parser", "run_jobs"]
+__all__ = ["LAUNCHERS", "Batch", "Job", "Where", "main", "parser", "run_jobs"]

@@ -12,21 +12,13 @@ set -euo pipefail
 resumable "$exp/result" "$exp/result_msvae"
 
 infer() { # infer RECORDINGS RESULT CONF
-  local recordings=$1 name=${2#"$exp/"} jobs=1 n_recordings job options=()
-  if ((nj > 1)) && [[ $recordings == *.jsonl ]]; then
-    # a manifest a job, beside the whole one, for its paths are relative to its folder
-    n_recordings=$(grep -c . "$recordings")
-    jobs=$((nj < n_recordings ? nj : n_recordings))
-    for ((job = 1; job <= jobs; job++)); do
-      grep . "$recordings" | awk "NR % $jobs == $job % $jobs" > "${recordings%.jsonl}.$job-of-$jobs.jsonl"
-    done
-    recordings="${recordings%.jsonl}.{job}-of-{nj}.jsonl"
-    options=(--threads $((($(nproc) + jobs - 1) / jobs)))
+  local recordings=$1 name=${2#"$exp/"} jobs=1 options=()
+  if [[ $1 == *.jsonl ]]; then # each job has its part of a manifest
+    recordings='{shard}' jobs=$nj options=(--split "$1")
   fi
-  "$python" -m diarize.jobs --nj "$jobs" --launcher "$launcher" \
+  "$python" -m diarize.jobs --nj "$jobs" --launcher "$launcher" ${options[@]+"${options[@]}"} \
     --log "$exp/log/4_infer.${name//\//.}.{job}.log" -- \
-    "$python" -m diarize infer "$recordings" --format rttm,json -o "$2" --conf "$3" \
-    ${options[@]+"${options[@]}"}
+    "$python" -m diarize infer "$recordings" --format rttm,json -o "$2" --conf "$3"
 }
 
 infer_set() { # infer_set PLACE RECORDINGS: as the conf says, and by the attributor of stage 3

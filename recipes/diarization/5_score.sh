@@ -1,5 +1,6 @@
 # shellcheck shell=bash disable=SC2154  # stages.sh exports python, conf, data, exp, nj, launcher
-# Stage 5: the results of stage 4 against the truth, of $data or of each set $1 $2 ... (see sets.sh).
+# Stage 5: the results of stage 4 against the truth, of $data or of each set $1 $2 ... (see sets.sh),
+# with --nj as many sets at once.
 # reads   $data/ref.rttm  $data/all.uem  $exp/result/  $exp/result_msvae/, or those of the sets
 # writes  $exp/score.txt (the table)  $exp/score.json  $exp/score_msvae.txt  $exp/score_msvae.json
 #         or $exp/score/SET.txt and so on, and of all of them $exp/score.txt and $exp/score.md
@@ -21,7 +22,20 @@ score_set() { # score_set PLACE RECORDINGS TRUTH UEM
   fi
 }
 
-each_set score_set "$@"
+number=1 of=1
+[[ ${1:-} != --part=* ]] || { IFS=/ read -r number of <<< "${1#--part=}"; shift; } # of several jobs
+jobs=$((nj < $# ? nj : $#))
+if ((of > 1)); then
+  for ((at = number; at <= $#; at += of)); do
+    each_set score_set "${!at}"
+  done
+  exit
+elif ((jobs > 1)); then
+  "$python" -m diarize.jobs --nj "$jobs" --launcher "$launcher" --log "$exp/log/5_score.{job}.log" -- \
+    bash "${BASH_SOURCE[0]}" "--part={job}/{nj}" "$@"
+else
+  each_set score_set "$@"
+fi
 if (($#)); then
   "$python" "$here/set_table.py" "$exp" --markdown "$exp/score.md" > "$exp/score.txt.new"
   mv "$exp/score.txt.new" "$exp/score.txt"

@@ -79,7 +79,7 @@ class Recipe:
 
     def run(self, *words):
         process = self.start(*words)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=90)
         return subprocess.CompletedProcess(words, process.returncode, out, err)
 
     def happened(self):
@@ -89,23 +89,33 @@ class Recipe:
         path.unlink(missing_ok=True)
         return lines
 
-    def stop_in_the_middle(self, number=signal.SIGINT):
-        """Run until the first recording is done, then signal the whole group; give the rest."""
+    def start_halfway(self):
+        """A run that stays where its first recording is done."""
         self.exp.mkdir(parents=True, exist_ok=True)
         (self.exp / "stop").touch()
         process = self.start()
         wait_for(self.exp / "stopped")
+        return process
+
+    def end(self, process, number):
+        """Signal the whole group of a run that stays halfway; give the rest of its output."""
         os.killpg(process.pid, number)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=90)
         (self.exp / "stop").unlink()
         (self.exp / "stopped").unlink()
+        return out, err
+
+    def stop_in_the_middle(self, number=signal.SIGINT):
+        """Run until the first recording is done, then signal the whole group; give the rest."""
+        process = self.start_halfway()
+        out, err = self.end(process, number)
         return subprocess.CompletedProcess((), process.returncode, out, err)
 
     def settings(self, text):
         (self.folder / "conf" / "default.toml").write_text(text)
 
 
-def wait_for(path, limit_s=10):
+def wait_for(path, limit_s=60):
     deadline_s = time.monotonic() + limit_s
     while not path.exists():
         assert time.monotonic() < deadline_s, f"{path} never came"

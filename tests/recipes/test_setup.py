@@ -82,6 +82,18 @@ def test_what_the_tests_need_serves_the_recipes_too(checkout):
     assert installed(checkout) == []
 
 
+def test_what_a_cluster_needs_serves_the_recipes_and_the_tests_need_it_too(checkout):
+    setup(checkout)
+    installed(checkout)
+    setup(checkout, "--cluster")
+    assert installed(checkout) == ["--editable .[cluster]", PLAIN[1]]
+    for words in ([], ["--cluster"]):
+        assert setup(checkout, *words).stdout == "setup: .venv is ready\n"
+    setup(checkout, "--test")
+    assert installed(checkout) == TEST
+    assert setup(checkout, "--cluster").stdout == "setup: .venv is ready\n"
+
+
 @pytest.mark.parametrize("name", ["constraints.txt", "pyproject.toml"])
 def test_a_changed_version_is_installed(checkout, name):
     setup(checkout)
@@ -152,4 +164,4 @@ def test_a_python_without_venv_names_the_package_that_brings_it(checkout):
 def test_an_unknown_option_is_a_bad_call(checkout):
     refused = setup(checkout, "--tset")
     assert refused.returncode == 2
-    assert refused.stderr == "setup: no option --tset (there is --test)\n"
+    assert refused.stderr == "setup: no option --tset (there are --cluster and --test)\n"
