@@ -10,6 +10,13 @@ from typing import Any
 OPTION_NAMES = {"mnist": "from"}  # where an option is not called as its setting
 
 
+def add_music_options(parser: argparse.ArgumentParser) -> None:
+    """What music is rendered from."""
+    add = parser.add_argument_group("for rendered; else what Debian's packages hold").add_argument
+    add("--midi", type=Path, nargs="+", metavar="DIR", help="folders of MIDI files")
+    add("--soundfonts", type=Path, nargs="+", metavar="DIR", help="folders of soundfonts")
+
+
 def add_place_options(parser: argparse.ArgumentParser) -> None:
     """Where recordings of the user's own lie."""
     add = parser.add_argument_group("for ami, voxconverse, callhome and folder").add_argument

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from diarize.cli.corpus_options import add_place_options, as_toml, given
+from diarize.cli.corpus_options import add_music_options, add_place_options, as_toml, given
 
 CORPORA = {
     "mini": "a real call of 30 s (from the pyannote-audio wheel) and a synthetic conversation",
