@@ -49,11 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--channels", type=Path, nargs="+", metavar="FILE", help="recordings, a speaker a channel")
     add = parser.add_argument_group("for mnist").add_argument
     add("--from", dest="mnist", type=Path, metavar="DIR", help="folder with its four idx files")
-    add = parser.add_argument_group(
-        "for rendered (default: what Debian's packages hold)"
-    ).add_argument
-    add("--midi", type=Path, nargs="+", metavar="DIR", help="folders of MIDI files")
-    add("--soundfonts", type=Path, nargs="+", metavar="DIR", help="folders of soundfonts")
+    add_music_options(parser)
     add_place_options(parser)
     add = parser.add_argument_group("for ami and voxconverse").add_argument
     add("--also", nargs="+", metavar="PART", help="get these parts of the corpus too")

@@ -20,6 +20,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=DIR",
         help="another system's stems of the same songs, or a codec's round trip, in the same table",
     )
+    add("--name", help="what to call the system of HYP (default: its folder's name)")
     add("--bss-eval", action="store_true", help="BSS-eval's SDR too (museval and ffmpeg; slow)")
     add("--markdown", action="store_true", help="print the tables as Markdown")
 
@@ -43,7 +44,7 @@ def run_stems(arguments: argparse.Namespace) -> int:
     if arguments.csv or arguments.uem:
         option = "--csv" if arguments.csv else "--uem"
         raise BadCall(f"found {option}; it is for RTTM, and {arguments.reference} holds stems")
-    estimates = {arguments.hypothesis.resolve().name: arguments.hypothesis}
+    estimates = {arguments.name or arguments.hypothesis.resolve().name: arguments.hypothesis}
     for said in arguments.beside:
         name, is_given, folder = said.partition("=")
         if not (name and is_given and folder) or name in estimates:
