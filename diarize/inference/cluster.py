@@ -10,7 +10,7 @@ them as two people in one window: on a telephone everybody sounds alike, but not
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -20,7 +20,6 @@ from scipy.spatial.distance import pdist
 from diarize.errors import BadCall
 
 Embed = Callable[[Float[np.ndarray, "voice statistic"]], Float[np.ndarray, "voice dimension"]]
-FINER = 0.7
 BLOCK_UNITS = 2000  # linkage is quadratic: long recordings are linked in blocks of about an hour
 
 
@@ -53,10 +52,6 @@ class ClusterSettings:
             raise BadCall(
                 f"steady_s is {self.steady_s}; it must be more than brief_s {self.brief_s}"
             )
-
-    def finer(self) -> ClusterSettings:
-        """The same from smaller, purer groups: for sets of voices of which each is judged anew."""
-        return replace(self, unit_distance=FINER * self.unit_distance)
 
     def least_speaker_s(self, speech_s: float) -> float:
         """How much a group must say to be a speaker, of `speech_s` in all."""

@@ -199,8 +199,9 @@ class Diarizer:
         keep_context = self._attributor.settings.n_hidden > 0
         heard = listening.heard(settings.hop_frames, keep_context)
         bounds = speaker_bounds(settings)
-        finer = settings.clustering.finer()
-        sets = speaker_sets(heard.voices.units, self._embed, settings=finer, least=bounds.least)
+        sets = speaker_sets(
+            heard.voices.units, self._embed, settings=settings.clustering, least=bounds.least
+        )
         how = AttributorSettings(pause_s=settings.pause_s, window_weight=settings.window_share)
         tell = functools.partial(listening.tell, "attribution")
         model = self._attributor

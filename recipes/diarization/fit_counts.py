@@ -19,7 +19,7 @@ import torch
 
 from diarize.features.speaker import load_speaker_network
 from diarize.inference.attribute import AttributorSettings, load_attributor, try_sets
-from diarize.inference.cluster import ClusterSettings, SpeakerBounds, speaker_sets
+from diarize.inference.cluster import SpeakerBounds, speaker_sets
 from diarize.inference.counting import CountSettings, number_that_seems
 from diarize.inference.heard_files import FOLDER, read_heard
 
@@ -31,7 +31,7 @@ def gathered(model, embed, path, settings):
     """The evidence for each number tried in a recording, the true one, and the one that seems."""
     known = read_heard(path)
     heard = known.heard
-    sets = speaker_sets(heard.voices.units, embed, settings=ClusterSettings().finer())
+    sets = speaker_sets(heard.voices.units, embed)
     tried = try_sets(model, heard, sets, settings, SpeakerBounds())
     found = {len(one.attributed.cast): astuple(one.evidence) for one in tried}
     return found, len(known.truth), number_that_seems(sets)
