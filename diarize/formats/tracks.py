@@ -1,6 +1,6 @@
 """Songs in parts: a folder a song, in it a sound file for each stem, named as the stem is.
 
-    songs/first/bass.wav  songs/first/drums.wav  songs/second/bass.flac ...
+songs/first/bass.wav  songs/first/drums.wav  songs/second/bass.flac ...
 """
 
 from __future__ import annotations
