@@ -10,6 +10,10 @@ from diarize.cli.corpus_options import add_place_options, as_toml, given, share
 
 CORPORA = {
     "digits": "single digits and mixtures of them, from MNIST (`diarize fetch mnist`)",
+    "sprites": "bars of five factors that are known exactly; nothing to fetch",
+    "mnist_images": "single digits, without labels, from MNIST (`diarize fetch mnist`)",
+    "celeba": "faces and their attributes, from CelebA's own folder (celeba = DIR in [data])",
+    "polymnist": "a digit on five grounds (PolyMNIST-Quadrant), from MNIST",
     "rendered": "music in stems, from MIDI files and soundfonts",
     "stems": "every source of the songs of a corpus, such as Slakh2100, in a file of its own",
     "scenes": "what is heard of recordings with a known truth (a manifest.jsonl in each folder)",

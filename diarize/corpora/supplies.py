@@ -13,12 +13,20 @@ from diarize.errors import BadCall
 
 SUPPLIES = {
     "digits": "diarize.corpora.digits:DigitSupply",
+    "sprites": "diarize.corpora.factors_supply:SpriteSupply",
+    "mnist_images": "diarize.corpora.factors_supply:MnistImageSupply",
+    "celeba": "diarize.corpora.factors_supply:CelebaSupply",
+    "polymnist": "diarize.corpora.polymnist_supply:PolymnistSupply",
     "two_speakers": "diarize.corpora.chunk_supply:ChunkSupply",
     "stems": "diarize.corpora.stem_supply:StemSupply",
     "scenes": "diarize.inference.scene_supply:SceneSupply",  # it hears as inference does
 }
 PREPARERS = {
     "digits": "diarize.corpora.digit_sets:prepare_digits",
+    "sprites": "diarize.corpora.factors_sprites:prepare_sprites",
+    "mnist_images": "diarize.corpora.factors_mnist:prepare_mnist_images",
+    "celeba": "diarize.corpora.celeba:prepare_celeba",
+    "polymnist": "diarize.corpora.polymnist:prepare_polymnist",
     "rendered": "diarize.corpora.rendered:prepare_rendered",
     "stems": "diarize.corpora.stems:prepare_stems",
     "scenes": "diarize.inference.scene_supply:prepare_scenes",
