@@ -9,6 +9,7 @@ from pathlib import Path
 from diarize.errors import BadCall
 
 TAIL_LINES = 15
+TAIL_BYTES = 8192
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,9 @@ class Job:
         """Return the last lines of the log; what else is known where there is none."""
         try:
             with self.log.open("rb") as log:
-                log.seek(max(0, self.log.stat().st_size - 300 * TAIL_LINES))
-                lines = log.read().decode(errors="replace").splitlines()[-TAIL_LINES:]
+                log.seek(max(0, self.log.stat().st_size - TAIL_BYTES))
+                text = log.read(TAIL_BYTES).decode(errors="replace")
+                lines = text.splitlines()[-TAIL_LINES:]
         except OSError:
             lines = []
         return [*lines, *([self.fault] if self.fault else [])]
