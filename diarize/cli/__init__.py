@@ -20,6 +20,7 @@ VERBS = {
     "train": "train a model on a prepared corpus; go on if that was begun",
     "pack": "make trained weights ready to ship: half precision, and a card",
     "infer": "say who spoke when, as RTTM, JSON or CSV",
+    "separate": "take songs apart: a sound file for each instrument",
     "review": "list the turns most worth a listen, by the seconds of error they may hold",
     "score": "compare a result with a reference: DER and its parts, JER, count, correlation",
     "images": "attribute, separate and score mixtures of images",

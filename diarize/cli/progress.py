@@ -10,6 +10,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from diarize.training.course import Progress as TrainingProgress
 
+SPANS = {  # of a recording's time, by what is done: the voices take about two thirds
+    "segmentation": (0.0, 0.35),
+    "voices": (0.35, 1.0),
+    "separation": (0.0, 1.0),
+}
+
 
 class Told:
     """Takes what the diarizer tells of its progress; shows nothing."""
@@ -36,8 +42,8 @@ class _Bar(Told):
         self.finished = 0
 
     def __call__(self, step: str, share: float) -> None:
-        # the segmentation takes about a third of the time, the voices the rest
-        done = share * 0.35 if step == "segmentation" else 0.35 + share * 0.65
+        start, end = SPANS.get(step, SPANS["voices"])
+        done = start + share * (end - start)
         which = f"{self.finished + 1}/{self.n_recordings} " if self.n_recordings > 1 else ""
         self.bar.update(self.task, completed=self.finished + done, description=which + step)
 

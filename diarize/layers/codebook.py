@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from diarize.errors import BadCall
 
-_MOST_AT_ONCE = 2**23  # distances held in memory
+_MOST_AT_ONCE = 2**19  # products at a time: what a processor keeps near
 _MOST_FOR_MEANS = 64  # vectors a code that k-means looks at: more change little and cost time
 
 
@@ -141,13 +141,11 @@ def nearest(
     >>> nearest(torch.tensor([[[0.9], [-2.0]]]), torch.tensor([[[0.0], [1.0]]])).tolist()
     [[1, 0]]
     """
-    length = (codes**2).sum(2)[:, None]
+    half = (codes**2).sum(2, keepdim=True) / 2  # of each code's square, taken off its product
+    turned = torch.cat([codes, -half], 2).transpose(1, 2)
+    longer = torch.nn.functional.pad(vectors, (0, 1), value=1.0)
     step = max(1, _MOST_AT_ONCE // (codes.shape[0] * codes.shape[1]))
-    turned = codes.transpose(1, 2)
-    found = [
-        torch.baddbmm(length, part, turned, alpha=-2).argmin(2) for part in vectors.split(step, 1)
-    ]
-    return torch.cat(found, 1)
+    return torch.cat([torch.bmm(part, turned).argmax(2) for part in longer.split(step, 1)], 1)
 
 
 def k_means(

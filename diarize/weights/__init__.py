@@ -70,6 +70,13 @@ KNOWN = {
             file="weights/attributor.safetensors",
         ),
         Weights(
+            "rqvae",
+            licence="Apache-2.0",
+            source="egs/slakh/conf/ours.toml",
+            package=OURS,
+            file="weights/rqvae.safetensors",
+        ),
+        Weights(
             "digits",
             licence="Apache-2.0",
             source="egs/mnist/conf/msvae.toml",

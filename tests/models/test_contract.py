@@ -60,7 +60,14 @@ SPECTRUM = {
     **{"network": "spectrum", "sources": ["low", "high"], "n_stages": 2, "rules": FEW},
     **{"skips": "quantised", "output": "mixture", "codec": CODEC},
     "spectrum": {
-        **{"n_fft": 32, "band_counts": [2, 2], "band_widths": [4, 4], "channels": 4, "width": 8},
+        **{
+            "n_fft": 32,
+            "band_counts": [2, 2],
+            "band_widths": [4, 4],
+            "band_shares": [4, 2],
+            "channels": 4,
+            "width": 8,
+        },
         **{"n_blocks": 2, "kernel": 3, "code_groups": 2, "code_width": 3, "skip_width": 2},
         "n_skip_stages": 2,
     },

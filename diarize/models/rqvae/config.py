@@ -48,7 +48,10 @@ class SpectrumSettings:
         n_fft: samples of a frame; frames are half of that apart.
         band_counts: bands of each class, from the lowest frequency on.
         band_widths: frequencies in each band of a class; bands times widths are half of `n_fft`.
+        band_shares: into how many parts a band of a class is cut, each with a share of its own.
         channels: numbers a band and frame.
+        n_band_blocks: pairs of convolutions over bands and frames, before all bands are joined and
+            again after.
         width: numbers a frame, of all bands together.
         n_blocks: convolutions over time, of frames 1, 2, 4, 1, 2, 4 ... apart.
         kernel: frames each of them sees.
@@ -61,8 +64,10 @@ class SpectrumSettings:
     n_fft: int = 2048
     band_counts: tuple[int, ...] = (32, 16, 8, 8)
     band_widths: tuple[int, ...] = (4, 8, 16, 80)
-    channels: int = 24
-    width: int = 384
+    band_shares: tuple[int, ...] = (4, 8, 8, 20)
+    channels: int = 32
+    n_band_blocks: int = 2
+    width: int = 256
     n_blocks: int = 6
     kernel: int = 7
     code_groups: int = 8
@@ -71,8 +76,12 @@ class SpectrumSettings:
     n_skip_stages: int = 4
 
     def __post_init__(self) -> None:
-        if len(self.band_counts) != len(self.band_widths) or not self.band_counts:
-            raise BadCall("band_counts and band_widths; as many of each, and at least one")
+        lengths = {len(self.band_counts), len(self.band_widths), len(self.band_shares)}
+        if len(lengths) > 1 or not self.band_counts:
+            raise BadCall("band_counts, band_widths, band_shares; as many of each, at least one")
+        for width, parts in zip(self.band_widths, self.band_shares, strict=True):
+            if parts < 1 or width % parts:
+                raise BadCall(f"{parts} shares of a band of {width}; it must divide the band")
         total = sum(n * w for n, w in zip(self.band_counts, self.band_widths, strict=True))
         if 2 * total != self.n_fft:
             raise BadCall(f"bands of {total} frequencies; n_fft = {self.n_fft} has half of that")

@@ -16,11 +16,12 @@ from diarize.models.rqvae import objective
 from diarize.models.rqvae.bottleneck import Bottleneck, Passed
 from diarize.models.rqvae.config import RQVAESettings
 from diarize.models.rqvae.separate import Taken, separate
-from diarize.models.rqvae.spectrum import Spectrum, SpectrumDecoder, SpectrumEncoder
+from diarize.models.rqvae.spectrum import Parts, Spectrum, SpectrumDecoder, SpectrumEncoder
 from diarize.models.rqvae.waveform import WaveformDecoder, WaveformEncoder
 
 STEPS = 32768.0  # of sixteen-bit samples to full scale, in which the published code counts
 OFFSET_STEPS, SPREAD_STEPS = 122.759, 2359.9309  # by which it standardises
+MOST_FOR_CODEC = 2  # data of a batch that the codec learns from: means need no more
 
 
 class RQVAE(nn.Module):
@@ -43,7 +44,8 @@ class RQVAE(nn.Module):
         self.sources, self.rate_hz = settings.sources, settings.rate_hz
         self.window_s = settings.window_s
         self.output = settings.output
-        self.spectrum = Spectrum(settings.spectrum.n_fft)
+        self.outputs = ("direct",) if settings.network == "waveform" else ("mixture", "codes")
+        self.spectrum, self.parts = Spectrum(settings.spectrum.n_fft), Parts(settings.spectrum)
         has_skips = settings.skips != "none"
         if settings.network == "waveform":
             width, n_groups = settings.waveform.channels[-1], 1
@@ -107,10 +109,11 @@ class RQVAE(nn.Module):
             spectra = self.spectrum.forward(stems)
             taken = self._by_spectrum(spectra.sum(1), generator)
             assert taken.shares is not None
-            energies = objective.share_energies(taken.shares, spectra.sum(1), spectra)
+            energies = objective.share_energies(taken.shares, spectra.sum(1), spectra, self.parts)
             if self.awake:
                 with torch.no_grad():
-                    numbers = self.codec.transform.forward(stems.flatten(0, 1))
+                    some = stems[:MOST_FOR_CODEC].flatten(0, 1)
+                    numbers = self.codec.transform.forward(some)
                     self.codec.quantise(numbers, generator)
         parts = self._parts(taken, stems, mixture, energies)
         weights = self.settings.losses
@@ -150,7 +153,7 @@ class RQVAE(nn.Module):
             "ratio": objective.ratio_loss(*energies, weights),
         }
         if weights.square or weights.mel or weights.si_sdr or weights.spectra:
-            sounds = taken.sounds_of(self.spectrum, mixture[:, None])
+            sounds = taken.sounds_of(self, mixture[:, None])
             scale = STEPS / SPREAD_STEPS
             parts["square"] = ((sounds - stems) ** 2).mean() * scale**2
             if weights.mel:
@@ -195,9 +198,7 @@ class RQVAE(nn.Module):
             bands = passed[1].vectors.view_as(apart).permute(1, 2, 0, 3, 4).flatten(2, 3)
         with self._precision(magnitudes):
             weights = self.decoder(latents, bands)
-        shares = weights.float().softmax(1)
-        highest = shares[..., -1:]  # the last frequency has no band; it goes with its neighbour
-        return Taken(torch.cat([shares, highest], 3), None, tuple(passed))
+        return Taken(weights.float().softmax(1), None, tuple(passed))
 
     def _pass(
         self, bottleneck: Bottleneck, vectors: Tensor, generator: torch.Generator | None

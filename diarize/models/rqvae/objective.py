@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from jaxtyping import Complex, Float
 from torch import Tensor
 
 from diarize.models.rqvae.config import LossSettings
+from diarize.models.rqvae.spectrum import Parts
 
 Stems = Float[Tensor, "batch source time"]
 Energies = Float[Tensor, "batch source"]
@@ -38,19 +40,37 @@ def ratio_loss(
 
 
 def share_energies(
-    shares: Float[Tensor, "batch source frame frequency"],
+    shares: Float[Tensor, "batch source frame part"],
     mixture: Complex[Tensor, "batch frame frequency"],
     stems: Complex[Tensor, "batch source frame frequency"],
+    parts: Parts,
 ) -> tuple[Energies, Energies, Float[Tensor, " batch"]]:
     """Energies of what is wrong with shares of a mixture's spectrum, of the stems, of the mixture.
 
-    In real numbers only: that halves the time.
+    In real numbers, summed over parts before a share is looked at: that takes half the time.
     """
     power = mixture.real**2 + mixture.imag**2
     like = stems.real * mixture.real[:, None] + stems.imag * mixture.imag[:, None]
     stem = (stems.real**2 + stems.imag**2).sum((2, 3))
-    error = ((shares * power[:, None] - 2 * like) * shares).sum((2, 3)) + stem
+    error = _ShareError.apply(shares, parts.sums(power), parts.sums(like)) + stem
     return error, stem, power.sum((1, 2))
+
+
+class _ShareError(torch.autograd.Function):
+    """sum(share^2 power - 2 share like) of each stem, with a gradient in one pass."""
+
+    @staticmethod
+    def forward(ctx: Any, shares: Tensor, power: Tensor, like: Tensor) -> Tensor:
+        """(batch, source)."""
+        half = torch.addcmul(like, shares, power[:, None], value=-1).neg_()  # share power - like
+        ctx.save_for_backward(half)
+        return ((half - like) * shares).sum((2, 3))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        """The gradient of the shares."""
+        (half,) = ctx.saved_tensors
+        return half * (2 * gradients[0][..., None, None]), None, None
 
 
 def energies(estimates: Stems, stems: Stems) -> tuple[Energies, Energies, Float[Tensor, " batch"]]:

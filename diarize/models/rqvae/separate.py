@@ -9,7 +9,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diarize.models.rqvae.bottleneck import Passed
-from diarize.models.rqvae.spectrum import Spectrum
 
 if TYPE_CHECKING:
     from diarize.models.rqvae.model import RQVAE
@@ -25,18 +24,19 @@ class Taken:
         passed: what got through each bottleneck.
     """
 
-    shares: Float[Tensor, "batch source frame frequency"] | None
+    shares: Float[Tensor, "batch source frame part"] | None
     sounds: Float[Tensor, "batch source time"] | None
     passed: tuple[Passed, ...]
 
     def sounds_of(
-        self, spectrum: Spectrum, mixture: Float[Tensor, "batch 1 time"]
+        self, model: RQVAE, mixture: Float[Tensor, "batch 1 time"]
     ) -> Float[Tensor, "batch source time"]:
         """The sound of each stem, of its share of the mixture if it is known by that."""
         if self.sounds is not None:
             return self.sounds
         assert self.shares is not None  # one of the two there is
-        return spectrum.inverse(self.shares * spectrum.forward(mixture), mixture.shape[2])
+        spectra = model.spectrum.forward(mixture) * model.parts.spread(self.shares)
+        return model.spectrum.inverse(spectra, mixture.shape[2])
 
 
 def separate(
@@ -49,7 +49,7 @@ def separate(
     that is heard is made of codes.
     """
     taken = model.take(mixture[:, 0])
-    sounds = taken.sounds_of(model.spectrum, mixture)
+    sounds = taken.sounds_of(model, mixture)
     if model.output != "codes":
         return sounds
     n_samples = mixture.shape[2]

@@ -40,6 +40,33 @@ class Spectrum:
         return whole.flatten(-2)[..., :n_samples]
 
 
+class Parts:
+    """Parts of bands, each of frequencies side by side: sums over them, and spreading over them."""
+
+    def __init__(self, settings: SpectrumSettings) -> None:
+        plan = zip(settings.band_counts, settings.band_widths, settings.band_shares, strict=True)
+        self.runs = [(n * shares, width // shares) for n, width, shares in plan]
+
+    def sums(self, values: Float[Tensor, "*batch frequency"]) -> Float[Tensor, "*batch part"]:
+        """The sum of `values` over each part; the last frequency counts to the last part."""
+        found, place = [], 0
+        for n, width in self.runs:
+            run = values[..., place : place + n * width]
+            found.append(run if width == 1 else run.unflatten(-1, (n, width)).sum(-1))
+            place += n * width
+        together = torch.cat(found, -1)
+        together[..., -1] += values[..., place]
+        return together
+
+    def spread(self, values: Float[Tensor, "*batch part"]) -> Float[Tensor, "*batch frequency"]:
+        """The value of its part at each frequency."""
+        found, place = [], 0
+        for n, width in self.runs:
+            found.append(values[..., place : place + n].repeat_interleave(width, -1))
+            place += n
+        return torch.cat([*found, values[..., -1:]], -1)
+
+
 class BandSplit(nn.Module):
     """Each band of a frame as `channels` numbers, by weights of its own."""
 
@@ -64,30 +91,30 @@ class BandSplit(nn.Module):
 
 
 class BandMerge(nn.Module):
-    """A number for each frequency and stem, from the numbers of its band, by weights of its own."""
+    """A number for each part of a band and stem, from the band's numbers, by weights of its own."""
 
     def __init__(self, settings: SpectrumSettings, n_sources: int) -> None:
         super().__init__()
-        self.plan = list(zip(settings.band_counts, settings.band_widths, strict=True))
+        self.plan = list(zip(settings.band_counts, settings.band_shares, strict=True))
         self.n_sources = n_sources
         scale = 0.3 / math.sqrt(settings.channels)
         self.weights = nn.ParameterList(
-            nn.Parameter(torch.randn(n, settings.channels, n_sources * width) * scale)
-            for n, width in self.plan
+            nn.Parameter(torch.randn(n, settings.channels, n_sources * parts) * scale)
+            for n, parts in self.plan
         )
         self.offsets = nn.ParameterList(
-            nn.Parameter(torch.zeros(n, 1, n_sources * width)) for n, width in self.plan
+            nn.Parameter(torch.zeros(n, 1, n_sources * parts)) for n, parts in self.plan
         )
 
     def forward(self, values: Float[Tensor, "batch frame band channel"]) -> Tensor:
-        """(batch, source, frame, frequency)."""
+        """(batch, source, frame, part)."""
         batch, n_frames = values.shape[:2]
         flat, found, place = values.flatten(0, 1), [], 0
-        for number, (n, width) in enumerate(self.plan):
-            part = flat[:, place : place + n].transpose(0, 1)
-            made = torch.baddbmm(self.offsets[number], part, self.weights[number])
-            apart = made.view(n, batch, n_frames, self.n_sources, width).permute(1, 3, 2, 0, 4)
-            found.append(apart.reshape(batch, self.n_sources, n_frames, n * width))
+        for number, (n, parts) in enumerate(self.plan):
+            some = flat[:, place : place + n].transpose(0, 1)
+            made = torch.baddbmm(self.offsets[number], some, self.weights[number])
+            apart = made.view(n, batch, n_frames, self.n_sources, parts).permute(1, 3, 2, 0, 4)
+            found.append(apart.reshape(batch, self.n_sources, n_frames, n * parts))
             place += n
         return torch.cat(found, 3)
 
@@ -112,7 +139,7 @@ class SpectrumEncoder(nn.Module):
         super().__init__()
         n_bands = sum(settings.band_counts)
         self.split = BandSplit(settings)
-        self.block = BandBlock(settings.channels)
+        self.blocks = _blocks(settings)
         self.join = nn.Linear(n_bands * settings.channels, settings.width)
         self.norm = nn.LayerNorm(settings.width)
         self.over_time = nn.Sequential(
@@ -128,7 +155,7 @@ class SpectrumEncoder(nn.Module):
         """What there is to hear, whatever its level."""
         level = (magnitudes**2).mean((1, 2), keepdim=True).sqrt()
         seen = (magnitudes / (level + QUIETEST)).clamp(min=1e-6) ** BEND - 0.6
-        bands = self.block(self.split(seen).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        bands = self.blocks(self.split(seen).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         frames = self.over_time(self.norm(self.join(bands.flatten(2))))
         skips = None if self.narrow_bands is None else self.narrow_bands(bands)
         return Heard(self.narrow(frames), skips)
@@ -144,18 +171,22 @@ class SpectrumDecoder(nn.Module):
         self.block_over_time = FrameBlock(settings.width, settings.kernel, 1)
         self.part = nn.Linear(settings.width, self.shape[0] * self.shape[1])
         self.wide_bands = nn.Linear(settings.skip_width, settings.channels) if has_skips else None
-        self.block = BandBlock(settings.channels)
+        self.blocks = _blocks(settings)
         self.merge = BandMerge(settings, n_sources)
 
     def forward(
         self,
         latents: Float[Tensor, "batch frame latent"],
         bands: Float[Tensor, "batch frame band number"] | None,
-    ) -> Float[Tensor, "batch source frame frequency"]:
-        """Log weights, up to a number that all stems have in common."""
+    ) -> Float[Tensor, "batch source frame part"]:
+        """Log weights of each part of a band, up to a number that all stems have in common."""
         frames = self.part(self.block_over_time(self.wide(latents)))
         values = frames.view(*frames.shape[:2], *self.shape)
         if self.wide_bands is not None and bands is not None:
             values = values + self.wide_bands(bands)
-        values = self.block(torch.relu(values).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-        return self.merge(values)
+        values = self.blocks(values.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        return self.merge(torch.relu(values))
+
+
+def _blocks(settings: SpectrumSettings) -> nn.Sequential:
+    return nn.Sequential(*(BandBlock(settings.channels) for _ in range(settings.n_band_blocks)))

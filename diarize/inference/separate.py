@@ -1,0 +1,168 @@
+"""The separator: a song in, a sound for each instrument out, at the song's own rate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from diarize.audio.frames import to_samples
+from diarize.errors import BadCall, BadFile
+from diarize.formats.tracks import Tracks
+from diarize.inference.separate_input import Song, open_song, song_of_array
+from diarize.inference.separate_stream import Piece, Sound, Stems, Windows, separated
+from diarize.inference.separate_sum import STEPS, in_two, summed
+from diarize.models.contract import Separator as SeparatorModel
+from diarize.training.shipped import load_model
+from diarize.weights import named_weights
+
+DEFAULT_MODEL = "rqvae"
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class SeparatorSettings:
+    """All that decides the stems besides the song: the `[infer]` table of a conf.
+
+    Attributes:
+        model: a file of trained weights, or the name of weights that ship.
+        output: of an rqvae: "mixture", shares of the mixture; "codes", the sound of codes alone,
+            nothing of the mixture gets by. None: as it was trained.
+        window_s: seconds that the model hears at a time; None: as many as it was trained on.
+        overlap: share of a window that it has in common with the next.
+        stems: which are wanted; empty: all.
+        two_stems: the name of one: that, and "no_" and its name, all but that.
+        sum_to_mix: whether the stems add up to the mixture exactly.
+    """
+
+    model: str = DEFAULT_MODEL
+    output: Literal["mixture", "codes"] | None = None
+    window_s: float | None = None
+    overlap: float = 0.25
+    stems: tuple[str, ...] = ()
+    two_stems: str | None = None
+    sum_to_mix: bool = False
+
+    def __post_init__(self) -> None:
+        if self.window_s is not None and not 0.1 <= self.window_s <= 120:
+            raise BadCall(f"window_s is {self.window_s}; it must be from 0.1 to 120 seconds")
+        if not 0 <= self.overlap <= 0.5:
+            raise BadCall(f"overlap is {self.overlap}; it must be from 0 to 0.5")
+        if self.stems and self.two_stems:
+            raise BadCall("stems and two_stems are both set; choose one")
+
+
+class Separator:
+    """Takes songs apart. Loads its model once.
+
+    >>> Separator(SeparatorSettings(overlap=0.9))
+    Traceback (most recent call last):
+    diarize.errors.BadCall: overlap is 0.9; it must be from 0 to 0.5
+    """
+
+    def __init__(self, settings: SeparatorSettings | None = None, device: str = "cpu") -> None:
+        self.settings = settings or SeparatorSettings()
+        self._model = _loaded(self.settings, device)
+        self.sources = self._model.sources
+        self.stems = self._wanted()
+
+    def __call__(
+        self,
+        source: str | Path | Any,
+        rate_hz: int | None = None,
+        progress: Progress | None = None,
+    ) -> Tracks:
+        """The stems of a file, or of an array (time,) or (channel, time), which needs `rate_hz`.
+
+        They are at the song's own rate, with its own channels, and as long as it is.
+
+        Raises:
+            BadFile: the song cannot be used.
+            BadCall: an array without a rate, or of another shape.
+        """
+        if isinstance(source, str | Path):
+            song = open_song(source)
+        elif rate_hz is None:
+            raise BadCall("an array without a rate; give rate_hz, its samples a second")
+        else:
+            song = song_of_array(source, rate_hz)
+        pieces = [piece.stems for piece in self.stream(song, progress)]
+        whole = np.concatenate(pieces, axis=2)
+        return Tracks(dict(zip(self.stems, whole, strict=True)), song.rate_hz)
+
+    def stream(
+        self, song: Song, progress: Progress | None = None, subtype: str = "float32"
+    ) -> Iterator[Piece]:
+        """The stems that are wanted, in the order of `stems`, piece by piece, in little memory.
+
+        With `sum_to_mix` they add up in files of `subtype`.
+        """
+        model = self._model
+        length = max(2, to_samples(self.settings.window_s or model.window_s, model.rate_hz))
+        windows = Windows(length, int(length * self.settings.overlap))
+        done = 0
+        for piece in separated(song.blocks, song.rate_hz, model.rate_hz, self._hear, windows):
+            yield self._chosen(piece, subtype)
+            done += piece.mixture.shape[1]
+            if progress is not None and song.n_samples:
+                progress("separation", min(1.0, done / song.n_samples))
+
+    @torch.inference_mode()
+    def _hear(self, window: Sound) -> Stems:
+        """The stems of each channel, at the model's rate."""
+        device = next(self._model.parameters()).device  # type: ignore[attr-defined]
+        mixture = torch.from_numpy(np.ascontiguousarray(window)).to(device)
+        made = self._model.separate(mixture[:, None]).float().cpu().numpy()
+        return made.transpose(1, 0, 2)
+
+    def _wanted(self) -> tuple[str, ...]:
+        settings, there = self.settings, ", ".join(self.sources)
+        for name in (*settings.stems, *([settings.two_stems] if settings.two_stems else [])):
+            if name not in self.sources:
+                raise BadCall(f"no stem {name!r}; there are {there}")
+        if settings.two_stems:
+            return (settings.two_stems, f"no_{settings.two_stems}")
+        return tuple(dict.fromkeys(settings.stems)) or self.sources
+
+    def _chosen(self, piece: Piece, subtype: str) -> Piece:
+        """Of all stems those that are wanted, and as they are wanted."""
+        settings = self.settings
+        if settings.sum_to_mix and not settings.two_stems:
+            piece = summed(piece, subtype)
+        if settings.two_stems:
+            piece = in_two(piece, self.sources.index(settings.two_stems))
+            return summed(piece, subtype) if settings.sum_to_mix else piece
+        if self.stems == self.sources:
+            return piece
+        numbers = [self.sources.index(name) for name in self.stems]
+        return Piece(piece.mixture, piece.stems[numbers])
+
+
+def check_subtype(subtype: str) -> None:
+    """Refuse a way to hold samples that stems cannot be made to add up in.
+
+    Raises:
+        BadCall: it is none of those.
+    """
+    if subtype not in STEPS:
+        raise BadCall(
+            f"stems cannot add up exactly as {subtype}; {', '.join(STEPS)} would be right"
+        )
+
+
+def _loaded(settings: SeparatorSettings, device: str) -> SeparatorModel:
+    path = named_weights(settings.model)
+    model = load_model(path)
+    if not isinstance(model, SeparatorModel):
+        raise BadFile(f"{path}: a {type(model).__name__}, which separates nothing; try rqvae")
+    if settings.output is not None:
+        choices = getattr(model, "outputs", ())
+        if settings.output not in choices:
+            there = ", ".join(choices) or "no choice"
+            raise BadCall(f"output is {settings.output!r}; {path} has {there}")
+        model.output = settings.output  # type: ignore[attr-defined]
+    return model.to(device)  # type: ignore[attr-defined]
