@@ -34,8 +34,8 @@ def loudness(samples: Float[np.ndarray, " time"], rate_hz: int) -> float:
     loud = power[_lufs(power) > GATE_LUFS]
     if not len(loud):
         return -math.inf
-    relative = _lufs(loud.mean()) + RELATIVE_GATE_LU
-    return float(_lufs(loud[_lufs(loud) > relative].mean()))
+    relative = _mean_lufs(loud) + RELATIVE_GATE_LU
+    return _mean_lufs(loud[_lufs(loud) > relative])
 
 
 def k_weighted(samples: Float[np.ndarray, " time"], rate_hz: int) -> Float[np.ndarray, " time"]:
@@ -45,9 +45,13 @@ def k_weighted(samples: Float[np.ndarray, " time"], rate_hz: int) -> Float[np.nd
     return samples
 
 
-def _lufs(power: np.ndarray | float) -> np.ndarray:
+def _lufs(power: Float[np.ndarray, " block"]) -> Float[np.ndarray, " block"]:
     with np.errstate(divide="ignore"):
         return OFFSET_LU + 10 * np.log10(power)
+
+
+def _mean_lufs(power: Float[np.ndarray, " block"]) -> float:
+    return float(_lufs(power.mean(keepdims=True))[0])
 
 
 def _blocks(power: Float[np.ndarray, " time"], rate_hz: int) -> Float[np.ndarray, " block"]:

@@ -124,8 +124,10 @@ def cut(events: Iterable[Event], start_s: float, end_s: float) -> Iterator[Event
     """
     held: dict[int, int] = {}
     for event in events:
-        if event.time_s >= end_s:
+        if event.time_s > end_s:
             break
+        if event.time_s == end_s and event.kind == "on":
+            continue
         if event.time_s < start_s and event.kind in NOTES:
             continue
         if event.kind == "off" and not held.get(event.first):

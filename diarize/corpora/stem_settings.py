@@ -52,7 +52,7 @@ class Remix:
             raise BadCall(f"peak = {self.peak}; expected a number above 0")
 
 
-NO_REMIX = Remix(0, 0, 0, 0, False, 0)
+NO_REMIX = Remix(0.0, 0.0, 0.0, 0.0, False, 0.0)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import soundfile
@@ -52,6 +52,7 @@ class Performance:
         return self.channel, [*chosen, *self.events]
 
 
+@runtime_checkable
 class Synthesizer(Protocol):
     """Plays performances."""
 

@@ -18,7 +18,7 @@ from diarize.corpora.rendered_settings import PartSettings, RenderedSettings, Va
 from diarize.corpora.soundfont import Preset, Soundfont
 from diarize.corpora.synthesizer import Performance
 
-AS_WRITTEN = Variation(0, 0, 0, 0, 0, 0)
+AS_WRITTEN = Variation(0.0, 0.0, 0, 0.0, 0.0, 0.0)
 TAIL_S = 2.0  # in which the last notes die away
 FILLED = ("guitar", "piano")  # by instruments outside the classes, if the song lacks them
 
