@@ -28,6 +28,8 @@ VERBS = {
     "report": "draw results as one page to open in a browser",
     "fetch": "get or make the recordings or images of a recipe",
     "prepare": "make the sets to train and test on of what was fetched",
+    "import": "list recordings that lhotse or pyannote.database lists, with their truth",
+    "export": "list recordings as lhotse or pyannote.database do",
     "features": "say what a store of features holds, check it, make it smaller",
     "weights": "list the trained weights in use, and fetch what is missing",
     "conf": "print the settings a conf file comes to",
