@@ -13,6 +13,7 @@ MODELS = {  # imported when asked for by name
     "msvae": "diarize.models.msvae.model:MSVAE",
     "msvae_speech": "diarize.models.msvae.speech.model:SpeechMSVAE",
     "vaebss": "diarize.models.baselines.vaebss:VAEBSS",
+    "multibeta": "diarize.models.multibeta.model:MultiBetaVAE",
     "rqvae": "diarize.models.rqvae.model:RQVAE",
     "digit_classifier": "diarize.models.baselines.digit_classifier:DigitClassifier",
 }

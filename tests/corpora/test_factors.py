@@ -34,7 +34,7 @@ def test_each_factor_changes_what_it_is_named_for_and_nothing_else():
     assert large.sum() / small.sum() == pytest.approx((0.26 / 0.14) ** 2, rel=0.08)
     assert large.max() == small.max() == usual.max()
     assert bar(brightness=8).max() == 255
-    np.testing.assert_allclose(bar(brightness=0), usual * 0.35 / 0.675, atol=0.8)  # both are rounded
+    np.testing.assert_allclose(bar(brightness=0), usual * 0.35 / 0.675, atol=0.8)
     np.testing.assert_allclose(bar(tilt=0), bar(tilt=8)[:, ::-1], atol=1)
     assert bar(tilt=8).sum() == pytest.approx(usual.sum(), rel=0.03)
 

@@ -80,6 +80,17 @@ TINY["rqvae"] = [
     {**SPECTRUM, "output": "codes", "skips": "none"},
     {**SPECTRUM, "skips": "plain", "bottleneck": "gaussian", "losses": {"divergence": 1e-3}},
 ]
+BETAS = {
+    **{"n_values": N_VALUES, "n_latents": 3, "widths": [4, 4], "n_hidden": 8, "n_features": 4},
+    **{"lowest_beta": 0.1, "highest_beta": 100.0, "n_knots": 4},
+}
+WAY_DOWN = {"n_steps": 12, "width": 8, "n_blocks": 1}
+TINY["multibeta"] = [
+    {**BETAS, "diffusion": WAY_DOWN},
+    {**BETAS, "spacing": "linear", "scale": 0.2, "diffusion": {**WAY_DOWN, "delta": False}},
+    {**BETAS, "highest_beta": 0.1, "noise": "image", "rescaling": 0.5},
+    {**BETAS, "n_planes": 4, "widths": [4], "diffusion": {**WAY_DOWN, "schedule": "sinusoidal"}},
+]
 EACH = [(name, number) for name, tables in TINY.items() for number in range(len(tables))]
 
 
@@ -177,6 +188,8 @@ def answer(model, batch):
             return model.separate(inputs).flatten(1)
         if hasattr(model, "weigh"):
             return model.weigh(batch).presence.flatten(1)
+        if hasattr(model, "denoise"):
+            return model.reconstruct(inputs)
         if not hasattr(model, "attribute"):
             return model.classify(inputs)
         found = model.attribute(inputs, getattr(model.settings, "n_sources", None))

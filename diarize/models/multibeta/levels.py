@@ -1,0 +1,120 @@
+"""Levels from the lowest beta (0) to the highest (1), and the noise of latents at each."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from diarize.errors import BadCall
+from diarize.models.multibeta.config import MultiBetaSettings
+
+FIRST_SIGMA = 0.05  # of an untrained curve at its ends
+LAST_SIGMA = 1.0
+EARLY = 0.25  # of the levels, over which growth is measured
+_NOTHING = 1e-12
+
+
+def beta_at(level: Float[Tensor, "*shape"], settings: MultiBetaSettings) -> Tensor:
+    """Beta at levels from 0 to 1.
+
+    >>> wide = MultiBetaSettings(lowest_beta=0.1, highest_beta=1000.0)
+    >>> [round(one, 3) for one in beta_at(torch.tensor([0.0, 0.5, 1.0]), wide).tolist()]
+    [0.1, 10.0, 1000.0]
+    """
+    low, high = settings.lowest_beta, settings.highest_beta
+    if settings.spacing == "linear":
+        return low + (high - low) * level
+    return low * torch.exp(math.log(high / low) * level)
+
+
+def level_of(beta: float, settings: MultiBetaSettings) -> float:
+    """The level of a beta, 0 to 1.
+
+    Raises:
+        BadCall: it is outside of the range that the model was trained for.
+    """
+    low, high = settings.lowest_beta, settings.highest_beta
+    slack = 1e-6 * high  # what rounding may add
+    if not low - slack <= beta <= high + slack:
+        raise BadCall(f"beta = {beta:g}; this model was trained for betas from {low:g} to {high:g}")
+    if low == high:
+        return 0.0
+    if settings.spacing == "linear":
+        level = (beta - low) / (high - low)
+    else:
+        level = math.log(max(beta, low) / low) / math.log(high / low)
+    return min(max(level, 0.0), 1.0)
+
+
+def level_features(level: Float[Tensor, " batch"], n_features: int) -> Float[Tensor, "batch _"]:
+    """Slow cosines of a level: what networks are told of it changes smoothly with beta."""
+    rates = torch.arange(n_features, device=level.device) * math.pi
+    return torch.cos(level[:, None] * rates)
+
+
+class SigmaCurve(nn.Module):
+    """The standard deviation of each latent's noise, which grows with the level.
+
+    Log sigma is linear between knots; each piece rises, whatever is learned, so that noise can
+    always be added to get from one level to a higher one.
+    """
+
+    def __init__(self, n_latents: int, n_knots: int) -> None:
+        super().__init__()
+        self.n_knots = n_knots
+        rise = math.log(LAST_SIGMA / FIRST_SIGMA) / n_knots
+        self.first = nn.Parameter(torch.full((n_latents,), math.log(FIRST_SIGMA)))
+        raw = math.log(math.expm1(rise))  # softplus makes the rise of it
+        self.rises = nn.Parameter(torch.full((n_knots, n_latents), raw))
+
+    def forward(self, level: Float[Tensor, " batch"]) -> Float[Tensor, "batch latent"]:
+        """Log sigma at each level."""
+        rises = nn.functional.softplus(self.rises)
+        heights = torch.cat([self.first[None], self.first + rises.cumsum(0)])
+        place = level.clamp(0, 1) * self.n_knots
+        below = place.floor().clamp(max=self.n_knots - 1).long()
+        share = (place - below)[:, None]
+        return heights[below] * (1 - share) + heights[below + 1] * share
+
+
+def growth_exponent(sigma: Float[Tensor, "level latent"]) -> float:
+    """How noise grows from its start: its increase goes as the level to this power.
+
+    Fitted to the mean over latents in the first quarter of the levels. Below 1 most of the noise
+    comes at once; a diffusion then has to leap over its last, finest steps.
+
+    >>> level = torch.linspace(0, 1, 101)[:, None]
+    >>> round(growth_exponent(0.1 + level**2), 3), round(growth_exponent(level.sqrt()), 3)
+    (2.0, 0.5)
+    """
+    rise = (sigma - sigma[:1]).double().mean(1)
+    n_early = max(3, round(EARLY * (len(rise) - 1)) + 1)
+    level = torch.linspace(0, 1, len(rise), dtype=torch.float64)[1:n_early]
+    across = level.log() - level.log().mean()
+    up = rise[1:n_early].clamp(min=_NOTHING).log()
+    return float((across * (up - up.mean())).sum() / across.square().sum())
+
+
+def sinusoidal(
+    first: Float[Tensor, " latent"], last: Float[Tensor, " latent"], n_steps: int
+) -> Float[Tensor, "level latent"]:
+    """Noise that rises as a squared sine from `first` to `last`, over levels 0 to `n_steps`."""
+    share = torch.linspace(0, math.pi / 2, n_steps + 1, device=first.device).sin().square()
+    return first + (last - first) * share[:, None]
+
+
+def schedule_of(
+    learned: Float[Tensor, "level latent"],
+    wanted: Literal["auto", "learned", "sinusoidal"],
+    least_growth: float,
+) -> tuple[Float[Tensor, "level latent"], float, bool]:
+    """The noise of the second stage, how the learned one grows, and whether it was replaced."""
+    growth = growth_exponent(learned)
+    replaced = wanted == "sinusoidal" or (wanted == "auto" and growth < least_growth)
+    if not replaced:
+        return learned, growth, False
+    return sinusoidal(learned[0], learned[-1], len(learned) - 1), growth, True
