@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from diarize.config import build
-from diarize.corpora.batch import Scenes, Songs
+from diarize.corpora.batch import Scenes, Songs, Views
 from diarize.models import MODELS
 from diarize.models.contract import Batch, Losses, Trainable
 from diarize.training.shipped import describe, load_model, new_model, ship
@@ -76,7 +76,7 @@ TINY["rqvae"] = [
     {**WAVEFORM, "window_s": 0.01, "offset_quirk": True},
     {**WAVEFORM, "skips": "none", "n_stages": 1},
     {**WAVEFORM, "skips": "none", "bottleneck": "gaussian", "training_precision": "bfloat16"},
-    {**SPECTRUM, "losses": {"si_sdr": 0.1, "spectra": 0.1}, "rate_hz": 8000},
+    {**SPECTRUM, "losses": {"si_sdr": 0.1, "spectra": 0.1}, "shaping_db": 3.0},
     {**SPECTRUM, "output": "codes", "skips": "none"},
     {**SPECTRUM, "skips": "plain", "bottleneck": "gaussian", "losses": {"divergence": 1e-3}},
 ]
@@ -90,6 +90,32 @@ TINY["multibeta"] = [
     {**BETAS, "spacing": "linear", "scale": 0.2, "diffusion": {**WAY_DOWN, "delta": False}},
     {**BETAS, "highest_beta": 0.1, "noise": "image", "rescaling": 0.5},
     {**BETAS, "n_planes": 4, "widths": [4], "diffusion": {**WAY_DOWN, "schedule": "sinusoidal"}},
+]
+SMALL_VIEWS = {
+    "views": [{"channels": 1, "side": 2, "widths": [3, 4], "copies": 4}],
+    **{"n_shared": 2, "n_private": 3},
+}
+NOISED = {"weight": 0.1, "n_steps": 20, "width": 8, "n_sampling": 4}
+TINY["idmvae"] = [
+    SMALL_VIEWS,
+    {**SMALL_VIEWS, "joint": "product", "cross_weight": 0.0, "augment_weight": 0.0, "beta": 1.0},
+    {**SMALL_VIEWS, "posterior": "laplace", "prior_scale": 1.0, "partner": "prior"},
+    {**SMALL_VIEWS, "partner": "diffusion", "gaussian_prior": False, "diffusion": NOISED},
+    {
+        **SMALL_VIEWS,
+        "views": [
+            {"channels": 1, "side": 2, "widths": [3, 4], "weight": 0.5},
+            {"kind": "vector", "n_values": 8, "widths": [4], "learned_scale": True},
+            {"kind": "words", "n_words": 3, "length": 4, "widths": [4, 5]}
+            | {"likelihood": "categorical"},
+        ],
+        **{"augment": "match", "temperature": 0.5, "allow_missing": True},
+        "diffusion": {**NOISED, "stop_gradient": True},
+    },
+]
+TINY["view_judge"] = [
+    {"n_views": 4, "n_planes": 1, "side": 2, "n_shared": 3, "n_private": 2}
+    | {"widths": [4], "n_hidden": 5}
 ]
 EACH = [(name, number) for name, tables in TINY.items() for number in range(len(tables))]
 
@@ -149,6 +175,15 @@ def songs(n_data, seed):
     return Songs(stems.sum(1, keepdim=True), stems=stems)
 
 
+def views(n_data, seed):
+    """Four views of four values that follow their class; every other datum lacks none."""
+    digit = torch.arange(n_data) % 3
+    own = torch.arange(n_data)[:, None] + torch.arange(4) & 1
+    values = torch.eye(3, 16)[digit] + own.repeat_interleave(4, 1).float()
+    noise = 0.05 * torch.rand(n_data, N_VALUES, generator=chance(seed))
+    return Views(values + noise, truths=torch.cat([digit[:, None], own], 1))
+
+
 def rows(batch, chosen):
     """Some data of a batch, with all that is known of them."""
     values = {field.name: getattr(batch, field.name) for field in dataclasses.fields(batch)}
@@ -162,6 +197,8 @@ def batch_of(phase, n_data=N_DATA, seed=1):
         return scenes(n_data, seed)
     if phase in ("separate", "codes"):
         return songs(n_data, seed)
+    if phase == "views":
+        return views(n_data, seed)
     generator = chance(seed)
     bars = torch.eye(4)[:3].repeat_interleave(N_VALUES // 4, 1)
     noise = 0.05 * torch.rand(n_data, N_VALUES, generator=generator)
@@ -177,6 +214,8 @@ def in_use(model, n_data=N_DATA):
     """What a model is asked of when trained."""
     if hasattr(model, "separate"):
         return songs(n_data, 1)
+    if model.phases == ("views",):
+        return views(n_data, 1)
     return batch_of("conversations" if hasattr(model, "weigh") else "mixtures", n_data)
 
 
@@ -190,6 +229,11 @@ def answer(model, batch):
             return model.weigh(batch).presence.flatten(1)
         if hasattr(model, "denoise"):
             return model.reconstruct(inputs)
+        if hasattr(model, "encode_views"):
+            found = model.encode_views(inputs)
+            shown = model.decode_view(1, found.joint, found.private_mean[:, 1])
+            told = [getattr(found, field.name) for field in dataclasses.fields(found)]
+            return torch.cat([shown, *(one.flatten(1) for one in told)], 1)
         if not hasattr(model, "attribute"):
             return model.classify(inputs)
         found = model.attribute(inputs, getattr(model.settings, "n_sources", None))

@@ -117,6 +117,11 @@ class LossSettings:
     floor_db: float = 30.0
     silent: float = 0.5
 
+    @property
+    def hears(self) -> bool:
+        """Whether any term looks at the sound of stems."""
+        return bool(self.square or self.mel or self.si_sdr or self.spectra)
+
 
 @dataclass(frozen=True)
 class RQVAESettings:
@@ -135,6 +140,8 @@ class RQVAESettings:
         output: "direct": stems as the decoder has them. Network "spectrum" only: "mixture": shares
             of the mixture's spectrum; "codes": the sound of codes alone.
         codec: the codes of "codes".
+        shaping_db: in training of network "spectrum", each stem's spectrum goes through a smooth
+            curve drawn for it, of up to so many dB: instruments of other makes sound otherwise.
         offset_quirk: the published standardisation, which takes 122.759 sixteen-bit steps from each
             stem; else none is taken.
         training_precision: "bfloat16" is faster on most machines.
@@ -155,12 +162,15 @@ class RQVAESettings:
     spectrum: SpectrumSettings = field(default_factory=SpectrumSettings)
     codec: RVQSettings = field(default_factory=RVQSettings)
     losses: LossSettings = field(default_factory=LossSettings)
+    shaping_db: float = 0.0
     offset_quirk: bool = False
     training_precision: Literal["float32", "bfloat16"] = "float32"
 
     def __post_init__(self) -> None:
         if not self.sources or len(set(self.sources)) < len(self.sources):
             raise BadCall(f"sources = {self.sources}; names that differ would be right")
+        if self.shaping_db < 0:
+            raise BadCall(f"shaping_db = {self.shaping_db}; 0 or more would be right")
         if self.window_s <= 0:
             raise BadCall(f"window_s = {self.window_s}; above 0 would be right")
         if self.network == "waveform":

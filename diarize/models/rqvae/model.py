@@ -16,6 +16,7 @@ from diarize.models.rqvae import objective
 from diarize.models.rqvae.bottleneck import Bottleneck, Passed
 from diarize.models.rqvae.config import RQVAESettings
 from diarize.models.rqvae.separate import Taken, separate
+from diarize.models.rqvae.shaping import shaped
 from diarize.models.rqvae.spectrum import Parts, Spectrum, SpectrumDecoder, SpectrumEncoder
 from diarize.models.rqvae.waveform import WaveformDecoder, WaveformEncoder
 
@@ -107,6 +108,11 @@ class RQVAE(nn.Module):
             energies = objective.energies(taken.sounds, stems)
         else:
             spectra = self.spectrum.forward(stems)
+            if self.training and self.settings.shaping_db:
+                spectra = shaped(spectra, self.settings.shaping_db, generator)
+                if self.awake or self.settings.losses.hears:
+                    stems = self.spectrum.inverse(spectra, stems.shape[2])
+                    mixture = stems.sum(1)
             taken = self._by_spectrum(spectra.sum(1), generator)
             assert taken.shares is not None
             energies = objective.share_energies(taken.shares, spectra.sum(1), spectra, self.parts)
@@ -152,7 +158,7 @@ class RQVAE(nn.Module):
             "divergence": sum((one.divergence for one in passed), start=stems.new_zeros(())),
             "ratio": objective.ratio_loss(*energies, weights),
         }
-        if weights.square or weights.mel or weights.si_sdr or weights.spectra:
+        if weights.hears:
             sounds = taken.sounds_of(self, mixture[:, None])
             scale = STEPS / SPREAD_STEPS
             parts["square"] = ((sounds - stems) ** 2).mean() * scale**2
