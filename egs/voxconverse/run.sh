@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Who spoke when in the 232 test recordings of VoxConverse 0.3 (44 h of debates, news and talk shows), with
-# the weights that ship. Fetched from VGG in Oxford: about 5 GB of archives, and as much unpacked (labels under
+# the weights that ship. Fetched from VGG in Oxford: 5 GB of audio, and its archive while it unpacks (labels under
 # CC BY 4.0, audio for research). The first run also makes .venv.
 #
 #   bash egs/voxconverse/run.sh --nj 4
