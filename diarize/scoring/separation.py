@@ -74,7 +74,7 @@ def sdr(reference: Signal, estimate: Signal) -> float:
     Source: the music demixing challenge 2021 (Y. Mitsufuji et al.), on whole songs and without its
     constant of 1e-7.
 
-    >>> sdr(np.array([1.0, 0.0]), np.array([0.9, 0.0]))
+    >>> sdr(np.array([1.0, 0.0]), np.array([1.0, 0.1]))
     20.0
     """
     reference, estimate = _double(reference), _double(estimate)

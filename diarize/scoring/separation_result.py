@@ -110,7 +110,7 @@ def source_score(songs: Sequence[tuple[SongWindows, tuple[str, ...]]], seed: int
         song_sdr=mean_of([np.clip(np.array(one), -LIMIT_DB, LIMIT_DB) for one in whole], seed),
         silent_share=n_silent / n_all if n_all else math.nan,
         leak_db=_level_db(leaked, heard) if n_silent else math.nan,
-        leak_dbfs=_level_db(leaked, n_silent) if n_silent else math.nan,
+        leak_dbfs=_level_db(leaked, float(n_silent)) if n_silent else math.nan,
         silent_msdm_db=float(np.concatenate(quiet_db).mean()) if n_silent else math.nan,
     )
 

@@ -122,11 +122,11 @@ def _scored(
     msdm = msdm_si_sdr(own, estimate) - msdm_si_sdr(own, mixture)
     powers = float(np.mean(estimate**2)), float(np.mean(mixture**2))
     if not is_playing:
-        return (False, msdm, *[float("nan")] * 5, *powers)
+        return (0.0, msdm, *[float("nan")] * 5, *powers)
     ratios: Ratios = si_ratios(truth, estimate, source)
     limited = [_limited(one) for one in (ratios.si_sdr, ratios.si_sir, ratios.si_sar)]
     improvement = limited[0] - _limited(si_sdr(own, mixture))
-    return (True, msdm, improvement, *limited, _limited(sdr(own, estimate)), *powers)
+    return (1.0, msdm, improvement, *limited, _limited(sdr(own, estimate)), *powers)
 
 
 def _limited(value_db: float) -> float:
