@@ -60,6 +60,11 @@ class WeightAverage:
         for name, value in tensors.items():
             self._weights[name].copy_(value)
 
+    def take(self, weights: Mapping[str, Tensor]) -> None:
+        """Let the averages be those of `weights`, a `state_dict` that this gave before."""
+        for name, average in self._weights.items():
+            average.copy_(weights[name])
+
     def state_dict(self) -> dict[str, Tensor]:
         """The model's `state_dict` with the averages in place of what was averaged."""
         parameters = dict(self.module.named_parameters())

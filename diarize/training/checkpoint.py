@@ -6,7 +6,7 @@ import dataclasses
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ LEFT = (
     "after_*.json",
     ".*.safetensors.part",
 )
-GROUPS = ("model", "average", "optimizer")
+GROUPS = ("model", "average", "optimizer", "best")
 _SHOWN = 3  # differences that a message tells of
 
 
@@ -39,6 +39,7 @@ class Position:
         step: the next one of that epoch, from 0.
         steps: how many were done in all phases.
         seconds: the time they took, without that between being stopped and going on.
+        stopped: whether the phase has ended before its last epoch, out of patience.
     """
 
     phase: str
@@ -46,6 +47,7 @@ class Position:
     step: int = 0
     steps: int = 0
     seconds: float = 0.0
+    stopped: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ class Checkpoint:
         model: its `state_dict`.
         average: the averages of what is trained; none if that is off.
         optimizer: its state; none at the end of a phase.
+        best: the weights as they were when development data cost least; none without patience.
+        watch: when that was.
     """
 
     position: Position
@@ -66,6 +70,8 @@ class Checkpoint:
     model: Mapping[str, Tensor]
     average: Mapping[str, Tensor]
     optimizer: Mapping[str, Tensor]
+    best: Mapping[str, Tensor] = field(default_factory=dict)
+    watch: Mapping[str, Any] = field(default_factory=dict)
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
@@ -79,6 +85,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
         "position": dataclasses.asdict(checkpoint.position),
         "identity": checkpoint.identity,
         "journal": checkpoint.journal,
+        "watch": checkpoint.watch,
     }
     save_tensors(folder / CHECKPOINT, tensors, facts)
 
@@ -107,7 +114,13 @@ def read_checkpoint(folder: Path, identity: Mapping[str, Any]) -> Checkpoint | N
         group, _, name = place.partition("/")
         groups[group][name] = tensor
     facts = read.facts
-    return Checkpoint(Position(**facts["position"]), facts["identity"], facts["journal"], **groups)
+    return Checkpoint(
+        Position(**facts["position"]),
+        facts["identity"],
+        facts["journal"],
+        watch=facts.get("watch", {}),  # not told by versions that watched nothing
+        **groups,
+    )
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -33,8 +33,13 @@ class HeldSignals:
             signal.signal(number, handler)
         self._before = {}
 
-    def let_go(self) -> None:
-        """Let the signal that has come do what it would have done; nothing if none has."""
+    def let_go(self, number: int = 0) -> None:
+        """Let the signal that has come do what it would have done; nothing if none has.
+
+        With a `number`, that signal has come, if not here, then to another rank.
+        """
+        if self.pending is None and number:
+            self.pending = number
         if self.pending is not None:
             number, self.pending = self.pending, None
             self.release()

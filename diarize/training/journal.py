@@ -24,17 +24,25 @@ class Journal:
     Every line has `kind`, `phase`, `epoch` (from 0), `steps` (done in all phases), `seconds`. One
     of kind "step" has `step` (the last it tells of, from 0), `rate`, and the means over the
     `n_steps` since the line before: `total`, `gradient_norm`, and each part of the losses by its
-    name. One of kind "epoch" has what the model gave at the end of it, by its name. What is not
-    finite is null.
+    name. One of kind "epoch" has what the model gave at the end of it, by its name; one of kind
+    "development" what the development data cost then; one of kind "stop" says that the phase ended
+    early. What is not finite is null.
+
+    With `writes` False it keeps count of all this, and touches no file.
     """
 
-    def __init__(self, folder: Path, every: int = 10) -> None:
+    def __init__(self, folder: Path, every: int = 10, writes: bool = True) -> None:
         self.path = folder / JOURNAL
         self.every = every
+        self.writes = writes
         self.last: dict[str, float] = {}
         self._n_lines = 0
         self._sums: dict[str, list[float]] = {}  # of each number, and of how many steps
         self._board: Any = None
+        if writes:
+            self._open(folder)
+
+    def _open(self, folder: Path) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("ab", buffering=0)
@@ -57,16 +65,18 @@ class Journal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._file.close()
+        if self.writes:
+            self._file.close()
         if self._board is not None:
             self._board.close()
 
     def begin(self, state: Mapping[str, Any] | None = None) -> None:
         """Go on from what `state` told at a checkpoint: later lines go. None begins afresh."""
         state = state or {"n_lines": 0, "sums": {}, "last": {}}
-        lines = self.path.read_bytes().splitlines(keepends=True)[: state["n_lines"]]
-        os.truncate(self.path, sum(map(len, lines)))
-        self._n_lines = len(lines)
+        if self.writes:
+            lines = self.path.read_bytes().splitlines(keepends=True)[: state["n_lines"]]
+            os.truncate(self.path, sum(map(len, lines)))
+            self._n_lines = len(lines)
         self._sums = {name: list(pair) for name, pair in state["sums"].items()}
         self.last = dict(state["last"])
 
@@ -114,9 +124,19 @@ class Journal:
         """Write what the model gave at the end of the epoch, where `done` stands."""
         self._write("epoch", done, {}, numbers)
 
+    def development(self, done: Position, numbers: Mapping[str, float], n_waited: int) -> None:
+        """Write what the development data cost, and how many looks ago they cost least."""
+        self._write("development", done, {"n_waited": n_waited}, numbers)
+
+    def stop(self, done: Position, watched: str, best: float) -> None:
+        """Write that the phase ended out of patience; `best` is what it goes back to."""
+        self._write("stop", done, {"watch": watched}, {"best": best})
+
     def _write(
         self, kind: str, done: Position, place: Mapping[str, Any], numbers: Mapping[str, float]
     ) -> None:
+        if not self.writes:
+            return
         head = {"kind": kind, "phase": done.phase, "epoch": done.epoch, "steps": done.steps}
         tail = {"seconds": round(done.seconds, 3)}
         line = _joined(head | dict(place) | tail, numbers)
@@ -130,8 +150,9 @@ class Journal:
             raise BadFile(f"{self.path}: cannot be written ({error.strerror})") from None
         self._n_lines += 1
         if self._board is not None:
+            folder = "development/" if kind == "development" else ""
             for name, value in numbers.items():
-                self._board.add_scalar(f"{done.phase}/{name}", value, done.steps)
+                self._board.add_scalar(f"{done.phase}/{folder}{name}", value, done.steps)
 
 
 def _joined(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

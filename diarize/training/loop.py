@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from diarize.errors import BadCall
 from diarize.models.contract import Supply, Trainable
-from diarize.training.course import MODEL, Course, Progress
+from diarize.training.course import MODEL, Course
+from diarize.training.device import pick_device, threads_of
 from diarize.training.interrupt import held_signals
 from diarize.training.journal import Journal
+from diarize.training.progress import Progress
+from diarize.training.ranks import met_ranks
 from diarize.training.settings import TrainSettings
 from diarize.training.shipped import plain
+from diarize.training.watch import Watched
 
-__all__ = ["Progress", "Trained", "pick_device", "train"]
+__all__ = ["Progress", "Trained", "Watched", "pick_device", "train"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,11 @@ def train(
     and the step. One that has ended is not repeated. In the end `model` has the weights that ship.
     SIGINT and SIGTERM are held back until the step under way is in a checkpoint.
 
+    Where torchrun, or `diarize train --ranks`, started several processes, each calls this, and
+    each takes its share of every step; only rank 0 writes, and only it tells of progress.
+
     Args:
+        supply: what to train on; a `Watched` one has data to judge by, too.
         notify: is told of the progress.
         data: what `model.json` should say of the data. A training on other data is another one.
 
@@ -62,36 +66,14 @@ def train(
         BadFile: unknown phases; a checkpoint that is damaged or of another training.
         BadCall: another training is at work in `folder`; there is no such device.
         Diverged: the loss or its gradient is not finite; the last checkpoint stays.
+        LostRank, RanksApart: another rank has ended, or has come to other weights.
     """
-    with _threads(settings.threads), Journal(folder, settings.journal_every) as journal:
-        course = Course(
-            model, supply, settings, folder, plain(data or {}), pick_device(settings.device)
-        )
-        with held_signals() as signals:
-            course.run(journal, signals, notify or (lambda _: None))
+    with threads_of(settings.threads), met_ranks() as ranks:
+        with Journal(folder, settings.journal_every, writes=ranks.is_first) as journal:
+            course = Course(model, supply, settings, folder, plain(data or {}), ranks)
+            with held_signals() as signals:
+                told = notify if notify and ranks.is_first else lambda _: None
+                course.run(journal, signals, told)
+        ranks.wait()  # until all files are there
         done = course.position
         return Trained(folder / MODEL, done.steps, done.seconds, journal.last)
-
-
-def pick_device(name: str) -> torch.device:
-    """The device called "cpu", "cuda", or "auto": a GPU if there is one.
-
-    Raises:
-        BadCall: a GPU is wanted, and there is none.
-    """
-    there = torch.cuda.is_available()
-    if name == "cuda" and not there:
-        raise BadCall("device = 'cuda', and torch sees no GPU here; 'auto' or 'cpu' would be right")
-    return torch.device("cuda" if there and name != "cpu" else "cpu")
-
-
-@contextlib.contextmanager
-def _threads(number: int) -> Iterator[None]:
-    """Let torch have so many threads in the block; 0 leaves them as they are."""
-    before = torch.get_num_threads()
-    if number:
-        torch.set_num_threads(number)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -11,6 +11,11 @@ from typing import Any, Literal
 from diarize.errors import BadCall, BadFile
 
 FREE = ("device", "threads", "checkpoint_every_s", "keep_phases", "tensorboard")
+LATER = (
+    *("precision", "develop", "accumulate"),
+    *("evaluate_every", "patience", "watch", "better"),
+)
+Precision = Literal["float32", "bfloat16", "auto"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,12 @@ class PhaseSettings:
         clip_norm: the longest a step's gradient may be; 0 leaves all as they are.
         optimizer: "adam", or "adamw" with weights that decay apart from the gradient.
         weight_decay: pull of the weights towards zero.
+        accumulate: batches to a step; the last step of an epoch has those that are left.
+        evaluate_every: epochs between two looks at the development data, if there are any.
+        patience: looks without a better one after which the phase ends, with the weights as they
+            were at the best; 0 goes through all epochs, and keeps the last.
+        watch: the number that is looked at: "total", or a part of the losses.
+        better: which of its values are.
     """
 
     epochs: int = 10
@@ -39,9 +50,16 @@ class PhaseSettings:
     clip_norm: float = 0.0
     optimizer: Literal["adam", "adamw"] = "adam"
     weight_decay: float = 0.0
+    accumulate: int = 1
+    evaluate_every: int = 1
+    patience: int = 0
+    watch: str = "total"
+    better: Literal["lower", "higher"] = "lower"
 
     def __post_init__(self) -> None:
         _at_least(self, 0, "epochs", "lowest_rate", "warmup_steps", "clip_norm", "weight_decay")
+        _at_least(self, 1, "accumulate", "evaluate_every")
+        _at_least(self, 0, "patience")
         if not 0 < self.rate < math.inf:
             raise BadCall(f"rate = {self.rate}; a number above 0 would be right")
         if not 0 < self.step_factor <= 1:
@@ -58,6 +76,10 @@ class TrainSettings:
         threads: of torch on the CPU; 0 leaves them as they are. Another number, like another
             device, may change the last digits of what comes out.
         phases: by name; one that is not here is left out of the training.
+        precision: of products of matrices in the loss. "bfloat16" is torch's autocast, with weights
+            and sums in float32 still; "auto" is that on GPUs which have it, and float32 elsewhere.
+        develop: what differs from the table [data] in the data that the training is judged by as it
+            goes on; empty: there are none.
         average_decay: of the running average of the weights, which then is what ships: .999 goes
             back some thousand steps. 0 ships the last weights.
         checkpoint_every_s: seconds between checkpoints.
@@ -70,6 +92,8 @@ class TrainSettings:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int = 0
     phases: dict[str, PhaseSettings] = field(default_factory=dict)
+    precision: Precision = "float32"
+    develop: dict[str, Any] = field(default_factory=dict)
     average_decay: float = 0.0
     checkpoint_every_s: float = 60.0
     keep_phases: bool = False
@@ -98,8 +122,23 @@ class TrainSettings:
         return {name: wanted[name] for name in names if name in wanted}
 
     def decisive(self) -> Mapping[str, Any]:
-        """All that decides the numbers of a training, as JSON has it."""
-        return {name: value for name, value in dataclasses.asdict(self).items() if name not in FREE}
+        """All that decides the numbers of a training, as JSON has it.
+
+        What came to these settings later is left out where it is as it was before there was a
+        choice, so that checkpoints from before are of the same training still.
+        """
+        told = {name: one for name, one in _without_later(self).items() if name not in FREE}
+        phases = {name: _without_later(phase) for name, phase in self.phases.items()}
+        return {**told, "phases": phases}
+
+
+def _without_later(settings: TrainSettings | PhaseSettings) -> dict[str, Any]:
+    usual = type(settings)()
+    return {
+        name: value
+        for name, value in dataclasses.asdict(settings).items()
+        if name not in LATER or value != getattr(usual, name)
+    }
 
 
 def _at_least(settings: object, least: int, *names: str) -> None:

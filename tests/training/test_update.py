@@ -13,7 +13,8 @@ from diarize.models.contract import Losses
 from diarize.training.interrupt import held_signals
 from diarize.training.optimizer import make_optimizer
 from diarize.training.settings import PhaseSettings
-from diarize.training.update import Diverged, moved, step_seed, update
+from diarize.training.shares import moved, shares_of
+from diarize.training.update import Diverged, Manner, step_seed, update
 
 
 class Slope(nn.Module):
@@ -39,7 +40,8 @@ def one_step(first_input=0.0, clip_norm=0.0):
     slope = Slope()
     slope.optimizer = torch.optim.SGD(slope.parameters(), lr=0.1)
     batch = Batch(torch.tensor([[first_input]]))
-    return slope, update(slope, slope.optimizer, batch, torch.Generator(), clip_norm)
+    manner = Manner(clip_norm)
+    return slope, update(slope, slope.optimizer, shares_of([batch]), torch.Generator(), manner)
 
 
 def test_a_step_tells_loss_parts_and_the_length_of_the_gradient():
@@ -60,7 +62,7 @@ def test_a_loss_that_is_not_a_number_takes_no_step():
     optimizer = make_optimizer(slope, PhaseSettings())
     batch = Batch(torch.tensor([[float("nan")]]))
     with pytest.raises(Diverged, match=r"the loss is nan, its gradient's length 5 \(slope 7\)"):
-        update(slope, optimizer, batch, torch.Generator())
+        update(slope, optimizer, shares_of([batch]), torch.Generator())
     assert slope.weight.tolist() == [1, 1]
 
 

@@ -36,7 +36,10 @@ class Toy(nn.Module):
     def __init__(self, settings=ToySettings()):
         super().__init__()
         self.settings = settings
-        self.encoder = nn.Sequential(nn.Linear(4, settings.width), nn.BatchNorm1d(settings.width))
+        # no bias before the norm: it would do nothing, and Adam would blow its rounding up
+        self.encoder = nn.Sequential(
+            nn.Linear(4, settings.width, bias=False), nn.BatchNorm1d(settings.width)
+        )
         self.decoder = nn.Linear(settings.width, 4)
         self.register_buffer("scale", torch.tensor(1.0))
         self.register_buffer("sums", torch.zeros(2, dtype=torch.float64))
@@ -51,7 +54,7 @@ class Toy(nn.Module):
         noise = torch.randn(hidden.shape, generator=generator)
         error = (self.decoder(hidden + 0.1 * noise) - batch.inputs).abs().mean()
         labels = torch.zeros(1) if batch.labels is None else batch.labels.float()
-        self.sums += torch.stack([error.detach().double(), torch.tensor(1.0).double()])
+        self.sums += len(batch) * torch.stack([error.detach().double(), torch.ones(()).double()])
         return Losses(error / self.scale, {"error": error.detach(), "label": labels.mean()})
 
     def end_epoch(self):
