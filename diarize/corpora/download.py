@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+import shutil
 import ssl
 import time
 import urllib.error
@@ -91,10 +92,7 @@ def fetch_file(
                 ) from None
             time.sleep(patience.first_wait_s * 2 ** (failed - 1))
         except OSError as error:
-            raise BadFile(
-                f"{remote.path}: cannot be written ({error.strerror or error}); name a place that "
-                "is writable and has room; what has come is kept"
-            ) from None
+            raise _unwritable(remote.path, error.strerror or str(error)) from None
     _check_sum(remote, partial)
     partial.replace(remote.path)
     _mark(partial).unlink(missing_ok=True)
@@ -131,6 +129,7 @@ def _fetch_rest(remote: Remote, partial: Path, progress: Progress, timeout_s: fl
                 had = 0  # all of it is sent: the server knows no ranges, or has a newer version
             told = answer.headers.get("Content-Length")
             n_all = had + int(told) if told and told.isdecimal() else None
+            _check_room(partial, (n_all or had) - had)
             _mark(partial).write_text(json.dumps({"version": _mark_of(answer)}), encoding="utf-8")
             _append(answer, partial, had, n_all, lambda now: progress(remote.path.name, now, n_all))
     except urllib.error.HTTPError as error:
@@ -141,6 +140,20 @@ def _fetch_rest(remote: Remote, partial: Path, progress: Progress, timeout_s: fl
     except _OF_THE_NETWORK as why:
         reason = getattr(why, "reason", None) or str(why) or type(why).__name__
         raise _Cut(f"cannot be fetched ({reason})") from None
+
+
+def _check_room(path: Path, n_bytes: int) -> None:
+    """Refuse to begin what the disk has no room for, rather than fail in the middle of it."""
+    free = shutil.disk_usage(path.parent).free
+    if n_bytes > free:
+        raise _unwritable(path, f"{n_bytes / 1e9:.2f} GB to come, {free / 1e9:.2f} GB are free")
+
+
+def _unwritable(path: Path, why: str) -> BadFile:
+    return BadFile(
+        f"{path}: cannot be written ({why}); name a place that is writable and has room; what has "
+        "come is kept"
+    )
 
 
 def _append(

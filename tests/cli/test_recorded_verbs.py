@@ -80,6 +80,17 @@ def test_one_part_may_have_a_folder_of_its_own(ami, tmp_path, capsys):
     ]
 
 
+def test_parts_may_be_fetched_besides_those_of_the_conf(ami, conf, tmp_path, capsys):
+    call = ["fetch", "ami", "--data", str(tmp_path / "data"), *places(ami), "--also", "dev"]
+    assert main(call) == 1
+    told = capsys.readouterr().err
+    assert "32 of 34 recordings" in told  # 16 test, 18 dev
+    assert "ES2011b" in told
+    assert "ES2011a" not in told
+    assert main([*call[:-1], "eval"]) == 1
+    assert "parts[0] = 'eval'" in capsys.readouterr().err
+
+
 def test_a_folder_of_one_s_own_is_prepared(tmp_path, capsys):
     mine = tmp_path / "mine"
     mine.mkdir()
@@ -109,6 +120,7 @@ def test_a_folder_of_one_s_own_is_prepared(tmp_path, capsys):
             2,
         ),
         (["fetch", "mini", "--references", "x"], "--references is for ami, voxconverse,", 2),
+        (["fetch", "folder", "--also", "x"], "--also is for ami, voxconverse; folder takes", 2),
         (["fetch", "ami", "--offline"], "--offline was asked for", 1),
     ],
 )

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -173,6 +174,17 @@ def test_a_disk_that_is_full_is_told_and_what_came_is_kept(site, tmp_path, monke
     fetch_file(remote, patience=HASTY)
     assert site.asked[-1] == ("a.wav", "bytes=4000-")
     assert remote.path.read_bytes() == CONTENT
+
+
+def test_a_disk_without_room_is_told_before_anything_comes(site, tmp_path, monkeypatch):
+    usage = SimpleNamespace(free=5000)
+    monkeypatch.setattr(download.shutil, "disk_usage", lambda folder: usage)
+    remote = Remote(site.put("a.wav", CONTENT), tmp_path / "a.wav")
+    with pytest.raises(BadFile, match=r"a\.wav.*\(0\.00 GB to come, 0\.00 GB are free\)"):
+        fetch_file(remote, patience=HASTY)
+    assert not (tmp_path / "a.wav.part").exists() or not (tmp_path / "a.wav.part").stat().st_size
+    usage = SimpleNamespace(free=20_000)
+    assert fetch_file(remote, patience=HASTY)
 
 
 def test_what_one_server_lacks_stops_no_other_file(site, tmp_path):
