@@ -67,13 +67,18 @@ def sources_of(song: Song, outsiders: str) -> dict[int, str]:
 def plan_take(
     song: Song, soundfont: Soundfont, number: int, part: PartSettings, settings: RenderedSettings
 ) -> Take:
-    """The take of that number; instruments that the soundfont has no preset for are left out."""
+    """The take of that number; instruments that the soundfont has no preset for are left out.
+
+    Which excerpt it is hangs on the song and the number alone, so that soundfonts can be compared.
+    """
     variation = settings.variation if part.varied else AS_WRITTEN
     chance = generator_of(settings.seed, "take", song.fingerprint, soundfont.name, number)
     tempo = math.exp(chance.uniform(-1, 1) * math.log1p(variation.tempo))
     semitones = int(chance.integers(-variation.semitones, variation.semitones + 1))
     is_room, size = chance.random() < variation.room, chance.uniform(0.1, 0.9)
-    start_s, end_s = _span(min(song.duration_s, settings.max_s), part.excerpt_s * tempo, chance)
+    place = generator_of(settings.seed, "excerpt", song.fingerprint, number).random()
+    longest_s = min(song.duration_s, settings.max_s)
+    start_s, end_s = _span(longest_s, part.excerpt_s * tempo, place)
     duration_s = (end_s - start_s) / tempo + TAIL_S
     players = []
     for place, source in sources_of(song, settings.outsiders).items():
@@ -92,12 +97,15 @@ def plan_take(
     return Take(song.name, number, tuple(players), duration_s, tempo, semitones)
 
 
-def _span(duration_s: float, excerpt_s: float, chance: np.random.Generator) -> tuple[float, float]:
-    """Where in a song an excerpt is; the whole song if that is no longer, or 0 is asked for."""
-    place = chance.random()
+def _span(duration_s: float, excerpt_s: float, place: float) -> tuple[float, float]:
+    """Where in a song an excerpt is, `place` being 0 to 1: the whole song if it is no longer.
+
+    >>> _span(100.0, 60.0, 0.5), _span(100.0, 0.0, 0.5)
+    ((20.0, 80.0), (0.0, 100.0))
+    """
     if not 0 < excerpt_s < duration_s:
         return 0.0, duration_s
-    start_s = float(place * (duration_s - excerpt_s))
+    start_s = place * (duration_s - excerpt_s)
     return start_s, start_s + excerpt_s
 
 
