@@ -47,8 +47,9 @@ class AmiSettings:
     is usually scored) or "word_and_vocalsounds" (laughter and the like too). `meetings` names some,
     in place of the `parts` of a `split`; `leave_out` are not to be used. `clips` is a folder of
     excerpts with one .rttm and one .uem, which fetching lays out as AMI in place of the real one.
-    `mirror` and `setup` are the addresses of the audio and of BUT's references. `tolerance_s` is by
-    how much a reference may pass the end of the audio.
+    `mirror` and `setup` are the addresses of the audio and of BUT's references, `check` whether
+    audio whose checksum is known must have it. `tolerance_s` is by how much a reference may pass
+    the end of the audio.
     """
 
     corpus: Path | None = None
@@ -62,6 +63,7 @@ class AmiSettings:
     clips: Path | None = None
     mirror: str = MIRROR
     setup: str = SETUP
+    check: bool = True
     tolerance_s: float = 0.5
 
     def __post_init__(self) -> None:

@@ -125,4 +125,5 @@ def _place_of_reference(member: PurePosixPath) -> str | None:
 def _audio(meeting: str, settings: AmiSettings, corpus: Path) -> Remote:
     place = f"{meeting}/audio/{meeting}.{FILE_NAMES[settings.microphone]}.wav"
     url = f"{settings.mirror.rstrip('/')}/{place}"
-    return Remote(url, corpus / place, known_sha256(settings.microphone, meeting))
+    known = known_sha256(settings.microphone, meeting) if settings.check else None
+    return Remote(url, corpus / place, known)

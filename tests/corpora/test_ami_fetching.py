@@ -3,6 +3,7 @@
 import hashlib
 import io
 import tarfile
+from dataclasses import replace
 
 import pytest
 from recorded_tree import ami_tree, rttm_lines, write_sound, write_uem
@@ -84,9 +85,9 @@ def test_audio_that_is_not_the_known_one_is_refused(mirror, site, tmp_path):
     site.put("amicorpus/ES2004a/audio/ES2004a.Mix-Headset.wav", b"other")
     with pytest.raises(BadFile, match=r"ES2004a\.Mix-Headset\.wav: not the known file: 5 bytes"):
         fetch_ami(tmp_path / "data", mirror)
-    assert not (tmp_path / "data" / "corpus" / "ES2004a" / "audio").exists() or not list(
-        (tmp_path / "data" / "corpus" / "ES2004a" / "audio").iterdir()
-    )
+    assert not list((tmp_path / "data" / "corpus").rglob("ES2004a*.*"))
+    assert fetch_ami(tmp_path / "data", replace(mirror, check=False)).is_new
+    assert list((tmp_path / "data" / "corpus").rglob("ES2004a*.wav"))
 
 
 def test_an_archive_that_is_not_the_references_is_refused(mirror, site, tmp_path):
