@@ -17,7 +17,7 @@ from diarize.jobs import main
 
 ROOT = Path(__file__).parent.parent
 PYTHON = [sys.executable, "-m"]
-TIMEOUT_S = 300
+TIMEOUT_S = 1000
 
 
 @dataclass
@@ -262,7 +262,10 @@ def recordings(tmp_path, diarizer):  # diarizer: skips where there are no weight
     return write
 
 
-@pytest.mark.parametrize("n_recordings", [12, pytest.param(200, marks=pytest.mark.slow)])
+MANY = pytest.param(200, marks=[pytest.mark.slow, pytest.mark.timeout(TIMEOUT_S)])
+
+
+@pytest.mark.parametrize("n_recordings", [12, MANY])
 def test_a_worker_killed_in_the_middle_costs_no_recording(
     n_recordings, cluster, recordings, tmp_path
 ):

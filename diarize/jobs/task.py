@@ -37,8 +37,12 @@ def send(number):
         os.killpg(job.pid, number)
     except ProcessLookupError:
         pass
+try:
+    watched, nap_s = [0, os.pidfd_open(job.pid)], None
+except (AttributeError, OSError):  # only Linux has that
+    watched, nap_s = [0], 0.1
 while job.poll() is None:
-    if select.select([0], [], [], 0.02)[0] and not os.read(0, 1):
+    if 0 in select.select(watched, [], [], nap_s)[0] and not os.read(0, 1):
         send(signal.SIGINT)
         try:
             job.wait(grace_s)
