@@ -104,7 +104,8 @@ def audio_in(folder: Path) -> list[Path]:
 
 
 def length_s(path: Path) -> float:
-    """How long the sound in a file is, by its header where that tells, else by decoding it.
+    """How long the sound in a file is, by its header where the last sample that this promises is
+    there, else by decoding it.
 
     Raises:
         BadFile: it is not there, is no sound, or holds none.
@@ -112,12 +113,15 @@ def length_s(path: Path) -> float:
     if path.suffix.lower() not in _HEADED:
         return read_audio(path).duration_s
     try:
-        facts = soundfile.info(str(path))
+        with soundfile.SoundFile(path) as sound:
+            if not sound.frames:
+                raise BadFile(f"{path}: no samples in it")
+            sound.seek(sound.frames - 1)
+            if len(sound.read(1)):
+                return float(sound.frames / sound.samplerate)
     except (soundfile.LibsndfileError, TypeError):
-        return read_audio(path).duration_s  # which says what is wrong, or can read it
-    if not facts.frames:
-        raise BadFile(f"{path}: no samples in it")
-    return float(facts.frames / facts.samplerate)
+        pass
+    return read_audio(path).duration_s  # a file that was cut, or that says what is wrong with it
 
 
 def _once(found: Sequence[Found], faults: Faults) -> list[Found]:

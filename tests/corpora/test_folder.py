@@ -115,6 +115,18 @@ def test_audio_shorter_than_its_rttm_is_told(mine):
         prepare_folder(mine, FolderSettings())
 
 
+@pytest.mark.parametrize("ending", ["wav", "flac"])
+def test_audio_that_was_cut_is_as_long_as_what_is_left_of_it(ending, mine):
+    (mine / "corpus" / "call.wav").unlink()
+    path = mine / "corpus" / f"call.{ending}"
+    write_sound(path, 8.0)
+    write_rttm(mine / "corpus" / "call.rttm", "call", [(0.5, 7.0, "a")])
+    prepare_folder(mine, FolderSettings())
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(BadFile, match=r"call \(audio [34]\.\d+ s, reference to 7\.000 s\)"):
+        prepare_folder(mine, FolderSettings())
+
+
 def test_a_uem_that_passes_the_audio_or_leaves_one_out_is_told(mine):
     write_uem(mine / "corpus" / "call.uem", "call", 0.0, 9.0)
     with pytest.raises(BadFile) as told:
