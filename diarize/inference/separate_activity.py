@@ -39,7 +39,7 @@ class Levels:
     def __init__(self, n_sources: int, rate_hz: int) -> None:
         self.hop = max(1, round(HOP_S * rate_hz))
         self.hop_s = self.hop / rate_hz
-        self._frames: list[Float[np.ndarray, "row frame"]] = []
+        self._frames: list[Float[np.ndarray, "_row _frame"]] = []
         self._rest = np.zeros((n_sources + 1, 0), np.float32)
 
     def add(self, stems: Stems) -> None:

@@ -16,7 +16,7 @@ from diarize.audio.io import FORMATS, shown
 from diarize.audio.resample import check_rate
 from diarize.errors import BadCall, BadFile
 
-Sound = Float32[np.ndarray, "channel time"]
+Sound = Float32[np.ndarray, "_channel _time"]  # of lengths that need not agree
 BLOCK_SAMPLES = 2**16  # of an array, a channel, at a time
 LATE_S = 0.1  # a file that ends so much before its header says is worth a word
 
@@ -98,7 +98,7 @@ def _begun(decoding: Decoding, label: str) -> Song:
 
 
 def _checked(
-    blocks: Iterator[Float32[np.ndarray, "time channel"]], close: Callable[[], None], song: Song
+    blocks: Iterator[Float32[np.ndarray, "_time _channel"]], close: Callable[[], None], song: Song
 ) -> Iterator[Sound]:
     n_read = 0
     try:

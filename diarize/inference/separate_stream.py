@@ -10,8 +10,8 @@ from jaxtyping import Float32
 
 from diarize.audio.resample import Resampler
 
-Sound = Float32[np.ndarray, "channel time"]
-Stems = Float32[np.ndarray, "source channel time"]
+Sound = Float32[np.ndarray, "_channel _time"]  # of lengths that need not agree
+Stems = Float32[np.ndarray, "_source _channel _time"]
 Separate = Callable[[Sound], Stems]
 SHARE_HOP = 512  # samples that have one share of what lies above the model's band
 _FAINTEST = 1e-10
@@ -88,7 +88,7 @@ def overlap_added(
         yield queue.look(queue.length), _begun(transform(queue.look(queue.length)), tail, rise)
 
 
-def _begun(made: Sound, tail: Sound | None, rise: Float32[np.ndarray, " time"]) -> Sound:
+def _begun(made: Sound, tail: Sound | None, rise: Float32[np.ndarray, " _time"]) -> Sound:
     """A window whose beginning is faded in over the end of the one before."""
     if tail is None:
         return made
@@ -153,7 +153,8 @@ def _joined(queue: _Queue, rows: Sound, n_sources: int, n_channels: int) -> Iter
     stems = rows[:n_flat].reshape(n_sources, n_channels, n_samples)
     if len(rows) > n_flat:
         high = mixture - rows[n_flat : n_flat + n_channels]
-        stems = stems + rows[n_flat + n_channels :, None] * high
+        shares = rows[n_flat + n_channels :].clip(_FAINTEST)
+        stems = stems + (shares / shares.sum(0))[:, None] * high
     yield Piece(mixture, np.ascontiguousarray(stems))
 
 
