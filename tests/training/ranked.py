@@ -202,7 +202,7 @@ def scenes(folder, names):
 
 def killed(folder, n_ranks):
     """Train to the end in "whole"; and in "killed", where it is killed five times in a row."""
-    long = {"experts": replace(PHASES["experts"], epochs=24)}
+    long = {"experts": replace(PHASES["experts"], epochs=16)}
     settings = replace(SETTINGS, phases=long, checkpoint_every_s=0.02)
     meeting, told = folder / "meeting", []
     forked(n_ranks, meeting, lambda _: train(Doomed(), ToySupply(), settings, folder / "whole"))
