@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from diarize.training.course import Progress as TrainingProgress
+from collections.abc import Iterator
 
 SPANS = {  # of a recording's time, by what is done: the voices take about two thirds
     "segmentation": (0.0, 0.35),
@@ -61,28 +57,3 @@ def progress_bar(n_recordings: int) -> Iterator[Told]:
     told = _Bar(n_recordings)
     with told.bar:
         yield told
-
-
-@contextlib.contextmanager
-def training_bar() -> Iterator[Callable[[TrainingProgress], None]]:
-    """Something to tell a training's progress to: a bar, or a line an epoch if no terminal."""
-    if not sys.stderr.isatty():
-        yield _epoch_line
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bar:
-        task = bar.add_task("", total=1.0)
-        yield lambda told: bar.update(task, completed=told.share, description=_where(told))
-
-
-def _epoch_line(told: TrainingProgress) -> None:
-    if told.is_epoch_end:
-        print(f"{_where(told)}, {100 * told.share:.1f} % done", file=sys.stderr, flush=True)
-
-
-def _where(told: TrainingProgress) -> str:
-    return f"{told.phase}, epoch {told.epoch} of {told.n_epochs}: loss {told.total:.4g}"

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Any
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,43 +29,51 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fresh", action="store_true", help="begin anew, whatever an earlier training left there"
     )
+    parser.add_argument(
+        "--ranks",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processes on this machine that share each batch (default 1); for several machines, "
+        "`torchrun ... -m diarize train` with the other options",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Train, and print the path of the weights."""
-    from diarize.cli.progress import training_bar
-    from diarize.config import build, read_toml
-    from diarize.corpora.supplies import make_supply
-    from diarize.formats.text import read_text
+    from diarize.cli.train_ranks import end_with_parent, run_ranks
+    from diarize.errors import BadCall
+
+    if arguments.ranks < 1:
+        raise BadCall(f"--ranks {arguments.ranks}; 1 or more would be right")
+    if arguments.ranks > 1:
+        return run_ranks(arguments.ranks, _words(arguments))
+    end_with_parent()
+    from diarize.cli.train_bar import training_bar
+    from diarize.cli.train_conf import read_training
     from diarize.training.checkpoint import forget
     from diarize.training.loop import train
-    from diarize.training.settings import TrainSettings
-    from diarize.training.shipped import new_model
+    from diarize.training.ranks import told_ranks
 
-    tables = read_toml(arguments.conf)
-    settings = build(TrainSettings, tables.get("train", {}), f"{arguments.conf} [train]")
-    corpus, data = _named(tables.get("data", {}), "corpus", f"{arguments.conf} [data]")
-    kind, rest = _named(tables.get("model", {}), "name", f"{arguments.conf} [model]")
-    supply = make_supply(corpus, arguments.data, data, f"{arguments.conf} [data]")
-    model = new_model(kind, rest, f"{arguments.conf} [model]", settings.seed)
-    if arguments.fresh:
+    is_first = told_ranks().is_first
+    found = read_training(arguments.conf, arguments.data)
+    if arguments.fresh and is_first:
         forget(arguments.exp)
-    about: dict[str, Any] = {"corpus": corpus, "settings": data}
-    if is_dataclass(full := getattr(supply, "settings", None)):
-        about["settings"] = asdict(full)  # type: ignore[arg-type]
-    if (summary := arguments.data / "summary.json").exists():
-        about["summary"] = json.loads(read_text(summary))
     with training_bar() as told:
-        trained = train(model, supply, settings, arguments.exp, notify=told, data=about)
-    print(trained.path)
+        trained = train(
+            found.model,
+            found.supply,
+            found.settings,
+            arguments.exp,
+            notify=told,
+            data=found.about,
+        )
+    if is_first:
+        print(trained.path)
     return 0
 
 
-def _named(table: Mapping[str, Any], key: str, where: str) -> tuple[str, dict[str, Any]]:
-    """What a table says under `key`, and the rest of it."""
-    from diarize.errors import BadFile
-
-    name = table.get(key)
-    if not isinstance(name, str):
-        raise BadFile(f"{where}: {key} = {name!r}; the name of one, in quotes, would be right")
-    return name, {other: value for other, value in table.items() if other != key}
+def _words(arguments: argparse.Namespace) -> list[str]:
+    """The same call, for one of its ranks."""
+    given = [f"--{name}={getattr(arguments, name)}" for name in ("conf", "data", "exp")]
+    return ["train", *given, *(["--fresh"] if arguments.fresh else [])]

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from diarize import models
-from diarize.cli import main, progress
+from diarize.cli import main, train_bar
 from diarize.config import build
 from diarize.corpora import supplies
 from diarize.corpora.batch import Batch
@@ -189,6 +189,6 @@ def test_on_a_terminal_there_is_a_bar(monkeypatch):
 
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
-    with progress.training_bar() as told:
+    with train_bar.training_bar() as told:
         told(Progress("experts", 2, 9, False, 0.5, 12.34567))
     assert "experts, epoch 2 of 9: loss 12.35" in "".join(terminal)
