@@ -61,7 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
         made = prepare_recorded(corpus, data, settings | said, where, only)
         for note in made.notes:
             print(f"diarize prepare: {note}", file=sys.stderr)
-        what = f"{made.n_recordings} recordings, {made.duration_s / 3600:.2f} h"
+        number = f"{made.n_recordings} recording{'s' * (made.n_recordings != 1)}"
+        what = f"{number}, {made.duration_s / 3600:.2f} h"
         print(f"diarize prepare: {corpus}, {what}, in {made.manifest.parent}", file=sys.stderr)
         print(made.manifest)
         return 0

@@ -62,7 +62,8 @@ def fetch_ami(
     if none:
         notes.append(f"{', '.join(none)}: AMI has no {name} of them; going on without")
     number = len(wanted_meetings(own)) - len(none)
-    return FetchedCorpus(own.corpus, f"{number} meetings", n_new > 0, tuple(notes))
+    what = f"{number} meeting{'s' * (number != 1)}"
+    return FetchedCorpus(own.corpus, what, n_new > 0, tuple(notes))
 
 
 def lay_out_clips(clips: Path, folder: Path, settings: AmiSettings) -> FetchedCorpus:

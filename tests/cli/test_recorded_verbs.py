@@ -40,7 +40,7 @@ def test_a_corpus_is_checked_and_listed(ami, conf, tmp_path, capsys):
     shown = capsys.readouterr()
     assert shown.out == f"{data}/manifest.jsonl\n"
     assert "ES2004a: no UEM" in shown.err
-    assert f"diarize prepare: ami, 1 recordings, 0.00 h, in {data}\n" in shown.err
+    assert f"diarize prepare: ami, 1 recording, 0.00 h, in {data}\n" in shown.err
     assert read_manifest(f"{data}/manifest.jsonl")[0].audio.is_file()
 
 
@@ -49,7 +49,7 @@ def test_fetching_finds_a_corpus_that_is_there(ami, conf, tmp_path, capsys):
     assert main(["fetch", "ami", "--data", data, "--conf", conf, *places(ami)]) == 0
     shown = capsys.readouterr()
     assert shown.out == f"{ami}/amicorpus\n"
-    assert "nothing to do, already there: 1 meetings" in shown.err
+    assert "nothing to do, already there: 1 meeting in" in shown.err
 
 
 def test_what_is_missing_is_one_line_with_every_id(ami, tmp_path, capsys):
@@ -99,7 +99,7 @@ def test_a_folder_of_one_s_own_is_prepared(tmp_path, capsys):
     data = str(tmp_path / "data")
     assert main(["fetch", "folder", "--data", data, "--corpus", str(mine)]) == 0
     assert main(["prepare", "folder", "--data", data, "--corpus", str(mine)]) == 0
-    assert "folder, 1 recordings" in capsys.readouterr().err
+    assert "folder, 1 recording," in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

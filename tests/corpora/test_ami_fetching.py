@@ -140,7 +140,7 @@ def test_far_meetings_that_ami_lacks_are_not_asked_for(site, tmp_path):
         mirror=site.url(),
     )
     fetched = fetch_ami(tmp_path / "data", settings)
-    assert fetched.what == "1 meetings"
+    assert fetched.what == "1 meeting"
     assert fetched.notes[1] == "IS1003b: AMI has no Array1-01 of them; going on without"
     assert [path for path, _ in site.asked] == [name]
 
