@@ -96,9 +96,9 @@ def _some_of(batch: Batch, rows: Tensor) -> Batch:
 class SharedNoise:
     """In the block, noise is drawn for all data of a step, and a share keeps its own.
 
-    Draws of `torch.randn` and `torch.rand` by `generator` whose first axis is as long as the share
-    has data are taken to have a row a datum; others come out the same in every share. Data have
-    the same noise, then, on whatever rank they are, and in however many batches.
+    Of a draw of `torch.randn` or `torch.rand` by `generator`, the first axis that is as long as the
+    share has data is taken to be that of the data; one without such an axis comes out the same in
+    every share. Data have the same noise, then, on whatever rank, and in however many batches.
     """
 
     def __init__(self, share: Share, generator: torch.Generator) -> None:
@@ -138,6 +138,8 @@ class _RowsDrawn(TorchFunctionMode):
             )
         size = kwargs.pop("size", args[0] if len(args) == 1 else args)
         size = (size,) if isinstance(size, int) else tuple(size)
-        if not size or size[0] != len(self.rows):
+        if len(self.rows) not in size:
             return func(size, **kwargs)
-        return func((self.share.n_rows, *size[1:]), **kwargs)[self.rows]
+        axis = size.index(len(self.rows))
+        whole = func((*size[:axis], self.share.n_rows, *size[axis + 1 :]), **kwargs)
+        return whole.index_select(axis, self.rows)

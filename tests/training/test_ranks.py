@@ -157,6 +157,11 @@ def test_a_share_has_its_own_rows_of_the_noise_of_all():
     assert torch.equal(size, share)
 
 
+def test_several_draws_a_datum_may_come_before_the_data():
+    whole = drawn([0, 1, 2], 3, lambda g: torch.rand(5, 3, 2, generator=g))
+    assert torch.equal(drawn([0, 2], 3, lambda g: torch.rand(5, 2, 2, generator=g)), whole[:, ::2])
+
+
 def test_noise_after_noise_is_that_of_all_too():
     def draw(generator, n):
         torch.rand(n, generator=generator)
