@@ -6,6 +6,7 @@ a recording's cuts together are its UEM.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -239,10 +240,10 @@ def _timeline(spans: Iterable[tuple[float, float]] | None) -> Timeline | None:
 
 def _list_without_truth(found: list[Found], folder: Path, faults: Faults, remedy: str) -> Prepared:
     """A manifest alone."""
-    names = [one.recording for one in found]
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        faults.add("two recordings with one id; rename one", name)
-    faults.tell(len(faults.recordings | set(names)), remedy)
+    times = Counter(one.recording for one in found)
+    twice = sorted(name for name, number in times.items() if number > 1)
+    faults.add_all("two recordings with one id; rename one", twice)
+    faults.tell(len(faults.recordings | set(times)), remedy)
     if not found:
         raise BadFile("lhotse: no recordings; expected one at least")
     entries = [
