@@ -22,7 +22,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--name", help="what to call the system of HYP (default: its folder's name)")
     add("--bss-eval", action="store_true", help="BSS-eval's SDR too (museval and ffmpeg; slow)")
-    add("--markdown", action="store_true", help="print the tables as Markdown")
+    add("--markdown", metavar="FILE", help="write the tables as Markdown")
 
 
 def are_stems(folder: Path) -> bool:
@@ -61,11 +61,10 @@ def run_stems(arguments: argparse.Namespace) -> int:
     )
     for note in score.notes:
         print(f"diarize score: {note}", file=sys.stderr)
+    if arguments.markdown:
+        save_text(arguments.markdown, table.table_markdown(score))
     if arguments.json not in (None, "-"):
         save_text(arguments.json, table.json_text(score))
-    if arguments.json == "-":
-        print(table.json_text(score), end="")
-    else:
-        shown = table.table_markdown if arguments.markdown else table.table_text
-        print(shown(score), end="")
+    text = table.json_text if arguments.json == "-" else table.table_text
+    print(text(score), end="")
     return 0

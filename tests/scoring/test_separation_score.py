@@ -143,10 +143,11 @@ def test_the_command_tells_stems_from_turns(tmp_path, truth, songs, capsys):
     assert list(facts["systems"]) == ["ours", "codec", FLOOR, CEILING]
 
 
-def test_the_command_prints_markdown_and_refuses_what_is_for_turns(tmp_path, truth, songs, capsys):
+def test_the_command_writes_markdown_and_refuses_what_is_for_turns(tmp_path, truth, songs, capsys):
     folder = save(tmp_path / "est", songs, mixed(0.1))
-    assert cli.main(["score", str(truth), str(folder), "--markdown"]) == 0
-    assert capsys.readouterr().out.count("\n| ---") == 3
+    path = tmp_path / "score.md"
+    assert cli.main(["score", str(truth), str(folder), "--markdown", str(path)]) == 0
+    assert path.read_text().count("\n| ---") == 3
     assert cli.main(["score", str(truth), str(folder), "--csv", "-"]) == 2
     assert "--csv" in capsys.readouterr().err
     assert cli.main(["score", str(truth), str(folder), "--beside", "nothing"]) == 2

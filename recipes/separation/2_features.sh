@@ -1,0 +1,13 @@
+# shellcheck shell=bash disable=SC2154  # stages.sh exports python, conf, data, exp, nj, launcher
+# Stage 2: every source of every song in a file of its own, at the model's rate, --nj songs at once.
+# reads   $data/{train,validation,test,...}, or the corpus in the folder SONGS
+# writes  $data/stems/PART/SONG/SOURCE.wav  $data/stems/songs.json  $data/mixtures/PART/SONG.wav
+set -euo pipefail
+settings=$conf
+if [[ -n ${SONGS:-} ]]; then # the parts that the corpus has, and where it is
+  settings=$data/songs.toml
+  printf "extends = '''%s'''\n[data]\nsongs = '''%s'''\nparts = [\"train\", \"validation\", \"test\"]\n" \
+    "$(realpath "$conf")" "$(realpath "$SONGS")" > "$settings"
+fi
+"$python" -m diarize.jobs --nj "$nj" --launcher "$launcher" --log "$exp/log/2_features.{job}.log" -- \
+  "$python" -m diarize prepare stems --data "$data" --conf "$settings" --part "{job}/{nj}"

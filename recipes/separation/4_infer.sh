@@ -1,0 +1,12 @@
+# shellcheck shell=bash disable=SC2154  # stages.sh exports python, conf, data, exp, nj, launcher
+# Stage 4: the stems of every test song, from its mixture alone; songs that a stopped run has finished
+# are kept.
+# reads   $data/mixtures/test*/  $exp/train/model.safetensors
+# writes  $exp/result/PART/SONG/SOURCE.wav
+set -euo pipefail
+resumable "$exp/result"
+for mixtures in "$data"/mixtures/test*/; do
+  [[ -d $mixtures ]] || continue
+  "$python" -m diarize separate "$mixtures" -o "$exp/result/$(basename "$mixtures")" \
+    --conf "$conf" --model "$exp/train/model.safetensors"
+done

@@ -1,0 +1,24 @@
+# shellcheck shell=bash disable=SC2154  # stages.sh exports python, conf, data, exp, nj, launcher
+# Stage 5: the stems of stage 4 against the true ones, with a floor and a ceiling; beside them those of
+# each experiment named in $1 $2 ..., as far as they are there.
+# reads   $data/stems/test*/  $exp/result/  $exp/../NAME/result/
+# writes  $exp/score/PART.txt  $exp/score/PART.md  $exp/score/PART.json  $exp/score.txt (all parts)
+set -euo pipefail
+others=$(dirname "$exp")
+mkdir -p "$exp/score"
+: > "$exp/score.txt.new"
+for truth in "$data"/stems/test*/; do
+  [[ -d $truth ]] || continue
+  part=$(basename "$truth")
+  options=()
+  for name; do
+    [[ ! -d $others/$name/result/$part || $others/$name -ef $exp ]] ||
+      options+=(--beside "$name=$others/$name/result/$part")
+  done
+  "$python" -m diarize score "$truth" "$exp/result/$part" --name "$(basename "$exp")" \
+    --json "$exp/score/$part.json" --markdown "$exp/score/$part.md" ${options[@]+"${options[@]}"} \
+    > "$exp/score/$part.txt"
+  { echo "$part"; cat "$exp/score/$part.txt"; echo; } >> "$exp/score.txt.new"
+done
+mv "$exp/score.txt.new" "$exp/score.txt"
+cat "$exp/score.txt"

@@ -1,0 +1,6 @@
+# shellcheck shell=bash disable=SC2154  # stages.sh exports python, conf, data, exp, nj, launcher
+# Stage 6: scores, how the training went, and what was trained on, on one page.
+# reads   $exp/score/*.json  $exp/score/*.md  $exp/train/  $data/summary.json  $data/stems/songs.json
+# writes  $exp/report.md
+set -euo pipefail
+"$python" "$(dirname "${BASH_SOURCE[0]}")/report.py" --exp "$exp" --data "$data" -o "$exp/report.md"
