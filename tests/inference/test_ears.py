@@ -222,6 +222,17 @@ def test_a_diarizer_gives_the_same_bytes_with_a_store_whatever_is_asked(
             listened.clear()
 
 
+@pytest.mark.parametrize("attributor", ["cluster", "msvae"])
+@pytest.mark.parametrize("n_samples", [1, RATE_HZ])
+def test_silence_of_any_length_is_kept_too(loaded, store, listened, attributor, n_samples):
+    diarizer = Diarizer(DiarizerSettings(attributor=attributor), store=store)
+    samples = np.zeros(n_samples, np.float32)
+    for _ in range(2):
+        found = diarizer(samples, rate_hz=RATE_HZ)
+        assert (found.to_rttm(), found.speakers) == ("", ())
+    assert len(listened) == 2
+
+
 def test_a_note_says_what_was_heard_anew(loaded, talk, store):
     diarizer = Diarizer(store=str(store.folder))
     true = diarizer(talk.samples, rate_hz=RATE_HZ)
