@@ -145,3 +145,33 @@ def test_tensorboard_is_told_the_same_numbers(tmp_path, monkeypatch):
         ("experts/kl", 1.0, 101),
         "closed",
     ]
+
+
+def test_tensorboard_reads_them_back(tmp_path):
+    pytest.importorskip("tensorboard", reason="the extra tensorboard is not installed")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    with Journal(tmp_path, every=1) as journal:
+        journal.begin()
+        journal.show_on_tensorboard(100)
+        step(journal, 1, 3.0, kl=1.0)
+        journal.development(Position("experts", steps=101), {"total": 2.5}, 0)
+    events = EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    found = {name: events.Scalars(name)[0] for name in events.Tags()["scalars"]}
+    assert {name: (one.step, one.value) for name, one in found.items()} == {
+        "experts/total": (101, 3.0),
+        "experts/gradient_norm": (101, 2.0),
+        "experts/kl": (101, 1.0),
+        "experts/development/total": (101, 2.5),
+    }
+
+
+def test_one_that_does_not_write_keeps_count_all_the_same(tmp_path):
+    with Journal(tmp_path / "no", every=2, writes=False) as journal:
+        journal.begin()
+        assert not step(journal, 1, 3.0)
+        assert step(journal, 2, 5.0)
+        journal.epoch(Position("experts"), {"b": 1.0})
+    assert journal.last == {"total": 4.0}
+    assert not (tmp_path / "no").exists()

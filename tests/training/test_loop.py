@@ -20,10 +20,11 @@ from diarize.corpora.batch import Batch
 from diarize.errors import BadCall, BadFile
 from diarize.models.contract import Losses
 from diarize.training import checkpoint as checkpoints
-from diarize.training import course
+from diarize.training import course, progress
+from diarize.training.checkpoint import Position
 from diarize.training.loop import Progress, Trained, pick_device, train
 from diarize.training.shipped import load_model
-from diarize.training.tensors import read_tensors
+from diarize.training.tensors import read_tensors, save_tensors
 from diarize.training.update import Diverged
 
 OFTEN = replace(SETTINGS, checkpoint_every_s=0.0)
@@ -305,6 +306,21 @@ def test_a_signal_to_stop_leaves_a_checkpoint_of_the_step_and_then_stops(tmp_pat
     assert same(tmp_path, whole)
 
 
+def test_a_checkpoint_from_before_there_was_patience_is_gone_on_from(tmp_path, whole):
+    with pytest.raises(Killed):
+        train(Fragile(7), ToySupply(), OFTEN, tmp_path)
+    path = tmp_path / "checkpoint.safetensors"
+    read = read_tensors(path)
+    position = {name: one for name, one in read.facts["position"].items() if name != "stopped"}
+    facts = {name: read.facts[name] for name in ("identity", "journal")} | {"position": position}
+    assert facts["identity"]["train"].keys() == {
+        *("seed", "phases", "average_decay", "journal_every")
+    }
+    save_tensors(path, read.tensors, facts)
+    train(new_toy(), ToySupply(), SETTINGS, tmp_path)
+    assert same(tmp_path, whole)
+
+
 @pytest.mark.slow
 def test_a_process_killed_at_some_moment_goes_on_to_the_same_numbers(tmp_path):
     environment = dict(os.environ, PYTHONPATH=str(Path(__file__).parents[2]))
@@ -332,6 +348,19 @@ def test_progress_is_told_with_each_line_of_the_journal(tmp_path):
     assert told[-1].share == 1
     assert [one.epoch for one in told if one.is_epoch_end] == [1, 2, 1, 2]
     assert (told[-1].phase, told[-1].n_epochs) == ("mixtures", 2)
+
+
+def test_the_time_that_is_left_is_reckoned_from_where_this_process_began(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    pace = progress.Pace({"experts": 2, "mixtures": 1}, {"experts": 5, "mixtures": 10})
+    began = Position("experts", epoch=1, step=0)
+    pace.begin(began)
+    assert pace.progress(began, 3.0).remaining_s is None
+    now[0] = 106.0
+    told = pace.progress(Position("experts", epoch=1, step=3), 3.0)
+    assert told.remaining_s == pytest.approx(2 * 12)  # 2 s a step; 2 here are left, and 10
+    assert (told.epoch, told.n_epochs, told.share) == (2, 2, 0.4)
 
 
 class Bad(Toy):

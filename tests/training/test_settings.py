@@ -4,7 +4,7 @@ import pytest
 
 from diarize.config import build
 from diarize.errors import BadCall, BadFile
-from diarize.training.settings import FREE, PhaseSettings, TrainSettings
+from diarize.training.settings import FREE, LATER, PhaseSettings, TrainSettings
 
 TABLE = {
     "seed": 4,
@@ -36,6 +36,9 @@ def test_a_slip_in_the_name_of_a_setting_is_told_with_its_place():
         ({"step_factor": 1.5}, "step_factor = 1.5"),
         ({"clip_norm": -1.0}, "clip_norm = -1.0; 0 or more"),
         ({"warmup_steps": -1}, "warmup_steps = -1"),
+        ({"accumulate": 0}, "accumulate = 0; 1 or more"),
+        ({"evaluate_every": 0}, "evaluate_every = 0; 1 or more"),
+        ({"patience": -1}, "patience = -1; 0 or more"),
     ],
 )
 def test_a_phase_that_cannot_be_meant_is_refused(wrong, told):
@@ -61,6 +64,18 @@ def test_what_is_free_does_not_decide_and_all_else_does():
     decisive = TrainSettings().decisive()
     assert decisive.keys() == {"seed", "phases", "average_decay", "journal_every"}
     assert not decisive.keys() & set(FREE)
+
+
+def test_what_came_later_decides_only_where_it_is_not_as_it_was_before():
+    plain = TrainSettings(phases={"experts": PhaseSettings()})
+    assert not plain.decisive()["phases"]["experts"].keys() & set(LATER)
+    phase = PhaseSettings(accumulate=2, patience=3)
+    told = TrainSettings(phases={"experts": phase}, precision="auto", develop={"seed": 1})
+    assert told.decisive().keys() == plain.decisive().keys() | {"precision", "develop"}
+    more = (
+        told.decisive()["phases"]["experts"].items() - plain.decisive()["phases"]["experts"].items()
+    )
+    assert dict(more) == {"accumulate": 2, "patience": 3}
 
 
 def test_a_phase_of_no_epochs_is_left_out():
