@@ -1,11 +1,11 @@
 """Songs prepared for separation: every source of every song in a file of its own, at one rate.
 
     DATA/stems/test/Track00001/{bass,drums,guitar,piano}.wav    DATA/stems/songs.json
-    DATA/mixtures/test/Track00001.wav
+    DATA/mixtures/test/Track00001.wav    DATA/activity/test/Track00001.rttm
 
 So MSDM's ready-made copy of Slakh2100 has the stems too. Files are of 16 bits, or of 32 where sound
-passes full scale; a source that does not play is silence. Mixtures, the sums of the sources, are
-written of all parts but that to train on.
+passes full scale; a source that does not play is silence. Mixtures, the sums of the sources, and
+which source plays when are written of all parts but that to train on.
 """
 
 from __future__ import annotations
@@ -25,12 +25,14 @@ from diarize.audio.resample import resample
 from diarize.corpora.musdb18hq import musdb_songs
 from diarize.corpora.slakh import size_note, slakh_songs
 from diarize.corpora.song_files import SongFiles
+from diarize.corpora.stem_activity import true_activity
 from diarize.corpora.stem_settings import StemSettings
 from diarize.errors import BadFile
+from diarize.formats.rttm import save_rttm
 from diarize.formats.text import read_text, save_text
 from diarize.formats.tracks import read_samples, save_samples
 
-FOLDER, MIXTURES = "stems", "mixtures"
+FOLDER, MIXTURES, ACTIVITY = "stems", "mixtures", "activity"
 SUMMARY = "songs.json"
 FULL_SCALE = 1 - 2**-15
 
@@ -54,9 +56,8 @@ def prepare_stems(
     for name, song in wanted[number - 1 :: of]:
         if not _is_whole(place / name / song.name, settings):
             _prepare(place / name / song.name, song, settings)
-        mixture = folder / MIXTURES / name / f"{song.name}.wav"
-        if name != settings.train_part and not mixture.is_file():
-            _save_mixture(mixture, place / name / song.name, settings)
+        if name != settings.train_part:
+            _save_for_tests(folder, name, song.name, settings)
     path = place / SUMMARY
     if all(_is_whole(place / name / song.name, settings) for name, song in wanted):
         own = {name: [one for part_, one in wanted if part_ == name] for name in settings.parts}
@@ -120,9 +121,16 @@ def _prepare(place: Path, song: SongFiles, settings: StemSettings) -> None:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _save_mixture(path: Path, stems: Path, settings: StemSettings) -> None:
-    sources = [read_samples(stems / f"{source}.wav") for source in settings.sources]
-    _save(path, np.stack(sources).sum(axis=0), settings.rate_hz)
+def _save_for_tests(folder: Path, part: str, song: str, settings: StemSettings) -> None:
+    """Write a song's mixture, and which source plays when, unless they are there."""
+    mixture = folder / MIXTURES / part / f"{song}.wav"
+    activity = folder / ACTIVITY / part / f"{song}.rttm"
+    if mixture.is_file() and activity.is_file():
+        return
+    place = folder / FOLDER / part / song
+    stems = {source: read_samples(place / f"{source}.wav") for source in settings.sources}
+    _save(mixture, np.stack(list(stems.values())).sum(axis=0), settings.rate_hz)
+    save_rttm(activity, {song: true_activity(stems, settings.rate_hz)})
 
 
 def _save(path: Path, samples: Float32[np.ndarray, "channel time"], rate_hz: int) -> None:

@@ -1,7 +1,8 @@
 # shellcheck shell=bash disable=SC2154  # stages.sh exports python, conf, data, exp, nj, launcher
 # Stage 2: every source of every song in a file of its own, at the model's rate, --nj songs at once.
 # reads   $data/{train,validation,test,...}, or the corpus in the folder SONGS
-# writes  $data/stems/PART/SONG/SOURCE.wav  $data/stems/songs.json  $data/mixtures/PART/SONG.wav
+# writes  $data/stems/PART/SONG/SOURCE.wav  $data/stems/songs.json
+#         $data/mixtures/PART/SONG.wav  $data/activity/PART/SONG.rttm, but of the part to train on
 set -euo pipefail
 settings=$conf
 if [[ -n ${SONGS:-} ]]; then # the parts that the corpus has, and where it is

@@ -2,11 +2,11 @@
 # Stage 4: the stems of every test song, from its mixture alone; songs that a stopped run has finished
 # are kept.
 # reads   $data/mixtures/test*/  $exp/train/model.safetensors
-# writes  $exp/result/PART/SONG/SOURCE.wav
+# writes  $exp/result/PART/SONG/SOURCE.wav  $exp/result/PART/SONG.rttm (which instrument plays when)
 set -euo pipefail
 resumable "$exp/result"
 for mixtures in "$data"/mixtures/test*/; do
   [[ -d $mixtures ]] || continue
   "$python" -m diarize separate "$mixtures" -o "$exp/result/$(basename "$mixtures")" \
-    --conf "$conf" --model "$exp/train/model.safetensors"
+    --rttm --conf "$conf" --model "$exp/train/model.safetensors"
 done

@@ -1,8 +1,10 @@
 # shellcheck shell=bash disable=SC2154  # stages.sh exports python, conf, data, exp, nj, launcher
 # Stage 5: the stems of stage 4 against the true ones, with a floor and a ceiling; beside them those of
 # each experiment named in $1 $2 ..., as far as they are there.
-# reads   $data/stems/test*/  $exp/result/  $exp/../NAME/result/
-# writes  $exp/score/PART.txt  $exp/score/PART.md  $exp/score/PART.json  $exp/score.txt (all parts)
+# reads   $data/stems/test*/  $data/activity/test*/  $exp/result/  $exp/../NAME/result/
+# writes  $exp/score/PART.txt  $exp/score/PART.md  $exp/score/PART.json
+#         $exp/score/PART.activity.txt  $exp/score/PART.activity.json (which instrument plays when)
+#         $exp/score.txt (all parts)
 set -euo pipefail
 others=$(dirname "$exp")
 mkdir -p "$exp/score"
@@ -18,6 +20,8 @@ for truth in "$data"/stems/test*/; do
   "$python" -m diarize score "$truth" "$exp/result/$part" --name "$(basename "$exp")" \
     --json "$exp/score/$part.json" --markdown "$exp/score/$part.md" ${options[@]+"${options[@]}"} \
     > "$exp/score/$part.txt"
+  "$python" -m diarize score "$data/activity/$part" "$exp/result/$part" --convention full \
+    --json "$exp/score/$part.activity.json" > "$exp/score/$part.activity.txt"
   { echo "$part"; cat "$exp/score/$part.txt"; echo; } >> "$exp/score.txt.new"
 done
 mv "$exp/score.txt.new" "$exp/score.txt"

@@ -4,14 +4,17 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from pyannote.core import Segment, Timeline
 from test_slakh import save_track
 
 from diarize.corpora.batch import Supply
+from diarize.corpora.stem_activity import true_activity
 from diarize.corpora.stem_settings import NO_REMIX, Remix, StemSettings
 from diarize.corpora.stem_supply import StemSupply, remixed
 from diarize.corpora.stems import prepare_stems
 from diarize.corpora.supplies import make_supply, prepare
 from diarize.errors import BadCall, BadFile
+from diarize.formats.rttm import read_rttm
 
 SMALL = {"parts": ("train", "test"), "least_s": 0.0, "window_s": 0.5, "batch": 4, "n_batches": 3}
 
@@ -179,3 +182,22 @@ def test_remix_settings_that_cannot_be_meant_are_named():
         Remix(mute=0.95)
     with pytest.raises(BadCall, match="peak"):
         Remix(peak=0.0)
+
+
+def test_who_plays_when_is_written_of_what_is_not_trained_on(slakh):
+    prepare_stems(slakh, settings())
+    turns = read_rttm(slakh / "activity" / "test" / "Track00003.rttm")["Track00003"]
+    assert sorted(turns.labels()) == ["bass", "drums", "guitar", "piano"]
+    assert turns.label_duration("piano") == pytest.approx(3.0, abs=0.06)
+    assert not (slakh / "activity" / "train").exists()
+
+
+def test_a_stem_plays_where_it_is_heard_and_short_pauses_are_played_through():
+    loud = np.full((1, 40_000), 0.1)  # 5 s
+    stem = np.zeros((1, 40_000))
+    stem[:, 8000:16000] = stem[:, 18000:24000] = 0.05  # 1 to 2 s, and 2.25 to 3 s
+    stem[:, 32000:32400] = 0.05  # 50 ms from 4 s on
+    faint = np.full((1, 40_000), 0.001)  # 40 dB below the others
+    turns = true_activity({"loud": loud, "stem": stem, "faint": faint}, 8000)
+    assert turns.label_timeline("stem") == Timeline([Segment(1.0, 3.0)])
+    assert turns.labels() == ["loud", "stem"]
