@@ -7,6 +7,7 @@ import os
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -176,7 +177,7 @@ def met_ranks() -> Iterator[Ranks]:
         yield ranks
         return
     place = os.environ.get(MEETING)
-    method = f"file://{place}" if place else "env://"
+    method = Path(place).absolute().as_uri() if place else "env://"
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     with _told_of_loss():
         group.init_process_group(

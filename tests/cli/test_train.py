@@ -176,6 +176,35 @@ def test_a_conf_that_cannot_be_used_is_one_line(train, tmp_path, old, new, told)
     assert err.count("\n") == 1
 
 
+def test_a_table_says_what_differs_in_the_data_to_judge_by(train, tmp_path):
+    (tmp_path / "a.toml").write_text(CONF + "[train.develop]\nn_batches = 1\n")
+    assert train()[0] == 0
+    lines = [json.loads(line) for line in Path("exp/journal.jsonl").read_text().splitlines()]
+    looks = [line for line in lines if line["kind"] == "development"]
+    assert [look["epoch"] for look in looks] == [0, 1]
+    assert "total" in looks[0]
+    (tmp_path / "a.toml").write_text(CONF + '[train.develop]\nn_batch = "1"\n')
+    code, _, err = train("--fresh")
+    assert code == 1
+    assert "a.toml [train.develop]: no setting 'n_batch'; did you mean 'n_batches'?" in err
+
+
+def test_patience_without_such_a_table_is_one_line(train, tmp_path):
+    (tmp_path / "a.toml").write_text(CONF + "patience = 2\n")
+    code, _, err = train()
+    assert code == 1
+    assert "a table [train.develop] says what differs in them from [data]" in err
+    assert err.count("\n") == 1
+
+
+def test_the_time_that_is_left_is_told_in_words():
+    told = {
+        seconds: train_bar._rest(Progress("a", 1, 2, True, 0.5, 1.0, seconds))
+        for seconds in (7.4, 95.0, 7300.0)
+    }
+    assert list(told.values()) == ["7 s to go", "1 min 35 s to go", "2 h 1 min to go"]
+
+
 def test_on_a_terminal_there_is_a_bar(monkeypatch):
     class Terminal(list):
         def isatty(self):
