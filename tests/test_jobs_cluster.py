@@ -262,7 +262,7 @@ def recordings(tmp_path, diarizer):  # diarizer: skips where there are no weight
     return write
 
 
-MANY = pytest.param(200, marks=[pytest.mark.slow, pytest.mark.timeout(TIMEOUT_S)])
+MANY = pytest.param(200, marks=[pytest.mark.slow, pytest.mark.timeout(2 * TIMEOUT_S)])
 
 
 @pytest.mark.parametrize("n_recordings", [12, MANY])

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,30 @@ def test_inference_is_told_the_manifest_to_share_out(stub, tmp_path):
     arguments = jobs.parser().parse_args(call[2:])
     assert (arguments.nj, arguments.split) == (2, tmp_path / "manifest.jsonl")
     assert "{shard}" in arguments.command
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("max_speaker = 4", "no setting 'max_speaker'; did you mean 'max_speakers'?"),
+        ("max_speakers = 'four'", "max_speakers = 'four' is a string, a whole number is wanted"),
+    ],
+)
+def test_a_setting_that_there_is_not_stops_the_stage_and_is_named(setting, message, tmp_path):
+    conf = tmp_path / "my conf.toml"
+    conf.write_text(f"extends = '{ROOT}/egs/mini/conf/default.toml'\n[infer]\n{setting}\n")
+    (tmp_path / "manifest.jsonl").write_text('{"recording": "a", "audio": "a.wav"}\n')
+    words = ["--conf", conf, "--data", tmp_path, "--exp", tmp_path / "exp"]
+    done = subprocess.run(
+        ["bash", ROOT / "egs" / "mini" / "run.sh", *words, "--stage", "4"],
+        env=os.environ | {"DIARIZE_PYTHON": sys.executable},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "stage 4 infer failed with exit code 1" in done.stderr
 
 
 def test_several_jobs_share_out_the_sets_to_score(stub, tmp_path):

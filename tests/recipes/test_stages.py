@@ -336,6 +336,37 @@ def test_a_misspelt_table_stops_the_run_and_names_the_nearest(recipe):
     assert recipe.happened() == []
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ('extends = "none.toml"\n', "conf/none.toml: no such conf file, which "),
+        ("infer = 3\n", "infer = 3; a table [infer] would be right"),
+        ("[infer\n", "not a TOML file"),
+    ],
+)
+def test_a_conf_that_cannot_be_used_stops_the_run_before_its_first_stage(recipe, settings, message):
+    recipe.settings(settings)
+    refused = recipe.run()
+    assert refused.returncode == 1
+    assert message in refused.stderr
+    assert "the settings in conf/default.toml cannot be used" in refused.stderr
+    assert recipe.happened() == []
+
+
+def test_the_scheduler_and_the_settings_of_batch_systems_reach_the_jobs(recipe):
+    script = recipe.folder.parent.parent / "recipes" / "0_fetch.sh"
+    script.write_text(
+        script.read_text() + 'echo "$launcher $DIARIZE_ADDRESS $DIARIZE_LAUNCHERS" > "$exp/told"\n'
+    )
+    (recipe.folder / "mine.toml").touch()
+    words = ["--launcher", "dask", "--address", "tcp://host:1", "--launchers", "mine.toml"]
+    recipe.run(*words, "--stop-stage", "0")
+    assert (recipe.exp / "told").read_text() == "dask tcp://host:1 mine.toml\n"
+    recipe.run("--stage", "0", "--stop-stage", "0")
+    shipped = recipe.folder.parent.parent / "recipes" / "launchers.toml"
+    assert (recipe.exp / "told").read_text() == f"local  {shipped}\n"
+
+
 def test_help_opens_with_what_the_recipe_is(recipe):
     shown = recipe.run("--help").stdout
     assert shown.startswith("A recipe for the tests.\n")
