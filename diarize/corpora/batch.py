@@ -89,6 +89,24 @@ class Songs(Batch):
         return replace(self, inputs=self.inputs.to(device), stems=self.stems.to(device))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Views(Batch):
+    """Data seen from several sides: images of one digit on several grounds, an image and its text.
+
+    `inputs` are the views of a datum one after the other, each flattened, (batch, value); which
+    values are of which view, a model's settings say.
+
+    Attributes:
+        present: which views of a datum are there; values of the others count for nothing. None
+            where all are.
+        truths: what the views show, for scores alone, -1 where that is not known: a column for what
+            all views share, or one a view for what is its own, as the supply says.
+    """
+
+    present: Bool[Tensor, "batch view"] | None = None
+    truths: Int[Tensor, "batch column"] | None = None
+
+
 @runtime_checkable
 class Supply(Protocol):
     """Hands out the batches of every phase of a training.

@@ -17,6 +17,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -32,6 +33,15 @@ from diarize.formats.text import save_text
 SUMMARY = "summary.json"
 BERNOULLI_PRESENCE = 0.1  # the paper's generator, whatever is trained on
 BERNOULLI_NOISE_SCALE = 0.1
+
+
+@runtime_checkable
+class Preparable(Protocol):
+    """Settings of a corpus that is prepared."""
+
+    def prepared(self) -> dict[str, Any]:
+        """Those that what is prepared hangs on, as JSON has them."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -96,7 +106,7 @@ def read_images(path: Path | str) -> Digits:
     return Digits(arrays["images"], arrays["labels"])
 
 
-def check_prepared(folder: Path, settings: DigitSettings) -> None:
+def check_prepared(folder: Path, settings: Preparable) -> None:
     """Nothing, if what lies in `folder` was prepared by these settings.
 
     Raises:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from diarize.config import load
+from diarize.config import load, read_toml
 from diarize.errors import BadCall
 
 Settings = TypeVar("Settings")
@@ -66,10 +66,9 @@ def fetch(
 def _mnist(
     folder: Path, conf: Path | None, given: Mapping[str, Any], offline: bool
 ) -> FetchedCorpus:
-    from diarize.corpora.digit_settings import DigitSettings
     from diarize.corpora.mnist import fetch_mnist
 
-    source = _settings(DigitSettings, conf, given).mnist
+    source = _settings(_made_of_mnist(conf), conf, given).mnist
     made = fetch_mnist(folder, source, offline)
     return FetchedCorpus(made.folder, "the four files of MNIST", made.is_new, made.notes)
 
@@ -82,6 +81,16 @@ def _rendered(folder: Path, conf: Path | None, given: Mapping[str, Any]) -> Fetc
     settings = _settings(RenderedSettings, conf, plain)
     made = fetch_rendered(folder, settings, given.get("soundfonts", ()))
     return FetchedCorpus(made.folder, f"{made.n_songs} MIDI files", made.is_new, made.notes)
+
+
+def _made_of_mnist(conf: Path | None) -> Any:
+    """The settings of the corpus that a conf makes of MNIST."""
+    from diarize.corpora.digit_settings import DigitSettings
+    from diarize.corpora.polymnist_settings import PolymnistSettings
+
+    tables = read_toml(conf) if conf else {}
+    is_poly = tables.get("data", {}).get("corpus") == "polymnist"
+    return PolymnistSettings if is_poly else DigitSettings
 
 
 def _settings(cls: type[Settings], conf: Path | None, given: Mapping[str, Any]) -> Settings:

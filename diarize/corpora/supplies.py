@@ -17,6 +17,8 @@ SUPPLIES = {
     "mnist_images": "diarize.corpora.factors_supply:MnistImageSupply",
     "celeba": "diarize.corpora.factors_supply:CelebaSupply",
     "polymnist": "diarize.corpora.polymnist_supply:PolymnistSupply",
+    "tcga": "diarize.corpora.tcga:TcgaSupply",
+    "cub": "diarize.corpora.cub:CubSupply",
     "two_speakers": "diarize.corpora.chunk_supply:ChunkSupply",
     "stems": "diarize.corpora.stem_supply:StemSupply",
     "scenes": "diarize.inference.scene_supply:SceneSupply",  # it hears as inference does
@@ -27,6 +29,8 @@ PREPARERS = {
     "mnist_images": "diarize.corpora.factors_mnist:prepare_mnist_images",
     "celeba": "diarize.corpora.celeba:prepare_celeba",
     "polymnist": "diarize.corpora.polymnist:prepare_polymnist",
+    "tcga": "diarize.corpora.tcga:prepare_tcga",
+    "cub": "diarize.corpora.cub:prepare_cub",
     "rendered": "diarize.corpora.rendered:prepare_rendered",
     "stems": "diarize.corpora.stems:prepare_stems",
     "scenes": "diarize.inference.scene_supply:prepare_scenes",
