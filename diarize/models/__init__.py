@@ -12,10 +12,12 @@ from diarize.errors import BadFile
 MODELS = {  # imported when asked for by name
     "msvae": "diarize.models.msvae.model:MSVAE",
     "msvae_speech": "diarize.models.msvae.speech.model:SpeechMSVAE",
+    "idmvae": "diarize.models.idmvae.model:IDMVAE",
     "vaebss": "diarize.models.baselines.vaebss:VAEBSS",
     "multibeta": "diarize.models.multibeta.model:MultiBetaVAE",
     "rqvae": "diarize.models.rqvae.model:RQVAE",
     "digit_classifier": "diarize.models.baselines.digit_classifier:DigitClassifier",
+    "view_judge": "diarize.models.baselines.view_judge:ViewJudge",
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float
@@ -21,10 +21,12 @@ __all__ = [
     "Batch",
     "Losses",
     "MixtureModel",
+    "MultiviewModel",
     "Separator",
     "Supply",
     "Tracks",
     "Trainable",
+    "ViewLatents",
 ]
 
 
@@ -122,6 +124,69 @@ class Autoencoder(Protocol):
         self, latents: Float[Tensor, "batch source latent"]
     ) -> Float[Tensor, "batch source value"]:
         """What each source looks like."""
+        ...
+
+
+@dataclass(frozen=True)
+class ViewLatents:
+    """What each view of a datum tells of it.
+
+    Attributes:
+        shared_mean, shared_scale: of latents that all views share, as each view has them.
+        private_mean, private_scale: of latents that are each view's own.
+        joint: means of the shared latents, by all views that are there.
+    """
+
+    shared_mean: Float[Tensor, "batch view shared"]
+    shared_scale: Float[Tensor, "batch view shared"]
+    private_mean: Float[Tensor, "batch view private"]
+    private_scale: Float[Tensor, "batch view private"]
+    joint: Float[Tensor, "batch shared"]
+
+
+@runtime_checkable
+class MultiviewModel(Protocol):
+    """A model of several views of one thing, which can make views of what it knows from others.
+
+    A datum is given as the values of its views one after the other; `view_sizes` says how many each
+    has. `present` says which are there.
+    """
+
+    @property
+    def view_sizes(self) -> tuple[int, ...]:
+        """How many values each view has."""
+        ...
+
+    @property
+    def priors(self) -> tuple[Literal["gaussian", "diffusion"], ...]:
+        """Which priors can be drawn from."""
+        ...
+
+    def encode_views(
+        self,
+        values: Float[Tensor, "batch value"],
+        present: Bool[Tensor, "batch view"] | None = None,
+    ) -> ViewLatents:
+        """What each view tells, and all together."""
+        ...
+
+    def decode_view(
+        self,
+        view: int,
+        shared: Float[Tensor, "batch shared"],
+        private: Float[Tensor, "batch private"],
+    ) -> Float[Tensor, "batch value"]:
+        """What a view (from 0) looks like."""
+        ...
+
+    def draw_prior(
+        self,
+        view: int | None,
+        n_samples: int,
+        generator: torch.Generator,
+        prior: Literal["gaussian", "diffusion"] = "gaussian",
+    ) -> Float[Tensor, "batch latent"]:
+        """Latents of a prior: of one view's own, or with `view` None the shared ones."""
         ...
 
 

@@ -1,0 +1,246 @@
+"""What IDMVAE's objective costs, by hand."""
+
+import math
+
+import pytest
+import torch
+
+from diarize.corpora.batch import Views
+from diarize.errors import BadCall, BadFile
+from diarize.models import make_model
+from diarize.models.contract import MultiviewModel
+from diarize.models.idmvae.config import IDMVAESettings, ViewSettings
+from diarize.models.idmvae.latents import (
+    Posterior,
+    divergence,
+    drawn,
+    log_density,
+    log_mixture,
+    product,
+)
+from diarize.models.idmvae.model import IDMVAE
+from diarize.models.idmvae.objective import contrast
+
+PIXELS = ViewSettings(channels=1, side=4, widths=(3, 4), copies=3)
+SMALL = {"views": (PIXELS,), "n_shared": 2, "n_private": 3}
+
+
+def chance(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def made(**others):
+    torch.manual_seed(0)
+    model = IDMVAE(IDMVAESettings(**{**SMALL, **others}))
+    model.begin("views")
+    return model
+
+
+def batch(n_data=6, present=None, size=48):
+    return Views(torch.rand(n_data, size, generator=chance(5)), present=present)
+
+
+@pytest.fixture(autouse=True)
+def torch_s_chance_kept():
+    with torch.random.fork_rng(devices=[]):
+        yield
+
+
+def test_a_contrast_of_two_pairs_by_hand():
+    first = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    # each row: its partner at cosine 1, the two others at 0
+    wanted = -math.log(math.e / (math.e + 2))
+    assert contrast(first, first.clone()).item() == pytest.approx(wanted, rel=1e-5)
+    swapped = contrast(first, first.flip(0)).item()
+    assert swapped == pytest.approx(-math.log(1 / (math.e + 2)), rel=1e-5)
+
+
+def test_a_lower_temperature_makes_a_good_contrast_cheaper():
+    first = torch.eye(3)
+    assert contrast(first, first, 0.1) < contrast(first, first, 1.0)
+
+
+@pytest.mark.parametrize("shape", ["normal", "laplace"])
+def test_draws_have_the_mean_and_the_density_they_are_said_to_have(shape):
+    mean, scale = torch.full((20_000, 1), 1.0), torch.full((1, 1), 2.0)
+    found = drawn(shape, mean, scale, chance())
+    spread = {"normal": 2.0, "laplace": 2.0 * math.sqrt(2)}[shape]
+    assert found.mean().item() == pytest.approx(1.0, abs=0.06)
+    assert found.std().item() == pytest.approx(spread, abs=0.08)
+    entropy = {"normal": 0.5 * math.log(2 * math.pi * math.e * 4), "laplace": math.log(4 * math.e)}
+    told = -log_density(shape, found, mean, scale).mean().item()
+    assert told == pytest.approx(entropy[shape], abs=0.03)
+
+
+def test_a_mixture_counts_only_the_experts_that_are_there():
+    one = Posterior(torch.zeros(1, 1), torch.ones(1, 1))
+    other = Posterior(torch.full((1, 1), 50.0), torch.ones(1, 1))
+    at = torch.zeros(1, 1)
+    alone = log_mixture("normal", at, [one, other], torch.tensor([[True, False]]))
+    both = log_mixture("normal", at, [one, other], torch.tensor([[True, True]]))
+    assert alone.item() == pytest.approx(-0.5 * math.log(2 * math.pi), rel=1e-5)
+    assert both.item() == pytest.approx(alone.item() - math.log(2), rel=1e-5)
+
+
+def test_a_product_of_two_experts_and_the_prior_by_hand():
+    one = Posterior(torch.tensor([[2.0]]), torch.tensor([[1.0]]))
+    other = Posterior(torch.tensor([[-1.0]]), torch.tensor([[0.5]]))
+    found = product([one, other], torch.tensor([[True, True]]), 1.0)
+    assert found.mean.item() == pytest.approx((2 * 1 - 1 * 4) / 6)
+    assert found.scale.item() == pytest.approx(math.sqrt(1 / 6))
+    assert divergence(Posterior(torch.tensor([[1.0]]), torch.tensor([[2.0]])), 2.0).item() == (
+        pytest.approx(0.125)
+    )
+
+
+def test_without_its_weights_the_loss_is_the_bound_alone():
+    plain = made(cross_weight=0.0, augment_weight=0.0)
+    losses = plain.loss(batch(), chance())
+    assert set(losses.parts) == {"reconstruction", "divergence"}
+    wanted = 2.5 * losses.parts["divergence"] + losses.parts["reconstruction"]
+    torch.testing.assert_close(losses.total.detach(), wanted)
+
+
+def test_weights_count_each_part_once():
+    losses = made().loss(batch(), chance())
+    parts = losses.parts
+    wanted = parts["reconstruction"] + 2.5 * parts["divergence"]
+    wanted = wanted + 80 * parts["cross"] + 20 * parts["augment"]
+    torch.testing.assert_close(losses.total.detach(), wanted)
+
+
+@pytest.mark.parametrize("joint", ["mixture", "product"])
+def test_values_of_missing_views_count_for_nothing(joint):
+    present = torch.ones(6, 3, dtype=torch.bool)
+    present[:3, 1], present[4, 0] = False, False
+    model = made(joint=joint, allow_missing=True)
+    there = batch(present=present)
+    other = there.inputs.clone()
+    other.view(6, 3, 16)[~present] = torch.nan
+    costs = [
+        model.loss(Views(values, present=present), chance()).total.item()
+        for values in (there.inputs, other)
+    ]
+    assert costs[0] == costs[1]
+
+
+def test_all_present_costs_what_none_missing_does():
+    model = made(allow_missing=True)
+    present = torch.ones(6, 3, dtype=torch.bool)
+    costs = [model.loss(batch(present=one), chance()).total.item() for one in (None, present)]
+    assert costs[0] == costs[1]
+
+
+def test_a_view_alone_in_every_datum_still_costs_something_finite():
+    present = torch.zeros(6, 3, dtype=torch.bool)
+    present[:, 0] = True
+    model = made(allow_missing=True)
+    losses = model.loss(batch(present=present), chance())
+    losses.total.backward()
+    assert losses.total.isfinite()
+    assert losses.parts["cross"] == 0
+
+
+def test_views_that_agree_on_what_they_share_cost_less_across():
+    model = made()
+    values = torch.rand(6, 16, generator=chance(3))
+    for network in model.networks[1:]:
+        network.load_state_dict(model.networks[0].state_dict())
+    same = model.loss(Views(values.repeat(1, 3)), chance()).parts["cross"]
+    mixed = torch.cat([values, values.roll(1, 0), values.roll(2, 0)], 1)
+    assert same < model.loss(Views(mixed), chance()).parts["cross"]
+
+
+def test_diffusion_in_place_of_the_gaussian_prior_keeps_the_entropy_alone():
+    diffusion = {"weight": 1.0, "n_steps": 20, "width": 8, "n_sampling": 5}
+    tables = {"views": [{"channels": 1, "side": 4, "widths": [3, 4], "copies": 3}]}
+    tables |= {"n_shared": 2, "n_private": 3, "diffusion": diffusion}
+    found = []
+    for kept in (True, False):
+        torch.manual_seed(0)
+        model = make_model("idmvae", {**tables, "gaussian_prior": kept}, "the test")
+        found.append(model.loss(batch(), chance()).parts["divergence"].item())
+    entropy_like = found[1]
+    assert entropy_like != pytest.approx(found[0])
+    assert isinstance(model, MultiviewModel)
+    assert model.priors == ("gaussian", "diffusion")
+
+
+def test_samples_of_both_priors_have_their_shapes_and_hang_on_the_generator():
+    from diarize.models.idmvae.config import DiffusionSettings
+
+    model = made(diffusion=DiffusionSettings(weight=1.0, n_steps=20, width=8, n_sampling=5))
+    for prior in model.priors:
+        shared, again = (model.draw_prior(None, 4, chance(1), prior) for _ in range(2))
+        assert torch.equal(shared, again)
+        assert shared.shape == (4, 2)
+        assert model.draw_prior(2, 4, chance(1), prior).shape == (4, 3)
+    plain = made()
+    drawn_many = plain.draw_prior(None, 20_000, chance())
+    assert drawn_many.std().item() == pytest.approx(0.693, abs=0.02)
+    with pytest.raises(BadCall, match="no diffusion priors"):
+        plain.draw_prior(None, 4, chance(), "diffusion")
+
+
+def test_what_is_asked_of_some_views_needs_those_alone():
+    model = made()
+    values = batch().inputs
+    alone = torch.tensor([[True, False, False]]).expand(6, 3)
+    found = model.encode_views(values, alone)
+    torch.testing.assert_close(found.joint, found.shared_mean[:, 0])
+    assert bool((found.shared_mean[:, 1:] == 0).all())
+    every = model.encode_views(values)
+    torch.testing.assert_close(every.joint, every.shared_mean.mean(1))
+    assert model.decode_view(1, found.joint, found.private_mean[:, 0]).shape == (6, 16)
+
+
+def test_words_are_decoded_as_words():
+    words = ViewSettings(
+        kind="words", n_words=7, length=4, widths=(5, 6), likelihood="categorical", scale=1.0
+    )
+    model = made(views=(PIXELS, words))
+    values = torch.cat([batch().inputs, torch.randint(0, 7, (6, 4), generator=chance())], 1)
+    assert model.loss(Views(values), chance()).total.isfinite()
+    found = model.encode_views(values)
+    shown = model.decode_view(3, found.joint, found.private_mean[:, 3])
+    assert bool(((shown >= 0) & (shown < 7) & (shown == shown.round())).all())
+
+
+def test_views_of_another_count_or_size_are_refused():
+    model = made()
+    with pytest.raises(BadCall, match="expected batch x 48, for 3 views of 16, 16, 16 values"):
+        model.loss(batch(size=32), chance())
+    with pytest.raises(BadCall, match="a column for each of the 3 views"):
+        model.encode_views(batch().inputs, torch.ones(6, 2, dtype=torch.bool))
+    values = batch().inputs
+    values[2, 40] = torch.inf
+    with pytest.raises(BadCall, match="NaN or infinite"):
+        model.encode_views(values)
+
+
+def test_a_missing_view_where_none_is_allowed_is_refused():
+    present = torch.ones(6, 3, dtype=torch.bool)
+    present[4, 1] = False
+    with pytest.raises(BadCall, match="datum 4 lacks view 1, and this model allows none"):
+        made().loss(batch(present=present), chance())
+    present[4] = False
+    with pytest.raises(BadCall, match="a datum without any view"):
+        made(allow_missing=True).loss(batch(present=present), chance())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"views": [{"side": 4, "widths": [3]}]}, "1 view; expected two or more"),
+        ({"views": [{"side": 6, "widths": [3, 4, 5]}]}, "6 cannot be halved 2 times"),
+        ({"views": [{"kind": "vector"}]}, "n_values = 0 of a view"),
+        ({"views": [{"likelihood": "categorical"}]}, "words are categorical"),
+        ({"partner": "diffusion"}, "without a diffusion"),
+        ({"joint": "product", "posterior": "laplace"}, "of Laplace posteriors"),
+        ({"diffusion": {"weight": 1.0, "n_steps": 5}}, "no more steps than there are"),
+        ({"beta": -1.0}, "beta = -1.0; expected 0 or more"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(wrong, told):
+    with pytest.raises(BadFile, match=told):
+        make_model("idmvae", wrong, "the test")
