@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -242,6 +243,28 @@ def test_a_manifest_that_cannot_be_shared_out_is_refused(text, message, tmp_path
     assert main([*words, "--", "true"]) == 1
     assert message in capsys.readouterr().err
     assert [one.name for one in tmp_path.iterdir()] == ["manifest.jsonl"]
+
+
+def peak_bytes(path):
+    tracemalloc.start()
+    try:
+        split_manifest(path, 50)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_sharing_out_keeps_next_to_nothing_of_a_recording_in_memory(manifest):
+    few, many = (peak_bytes(manifest(n_recordings)) for n_recordings in (1000, 11_000))
+    assert many - few < 10_000 * 16
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_recordings_are_shared_out_in_seconds(manifest, tmp_path):
+    path, began_s = manifest(100_000), time.process_time()
+    shards = split_manifest(path, 300)
+    assert time.process_time() - began_s < 10
+    assert sum(len(shard.read_text().splitlines()) for shard in shards) == 100_000
 
 
 def test_a_manifest_that_is_not_there_is_named(tmp_path):
