@@ -50,6 +50,10 @@ class Trainable(Protocol):
 
     All that changes in training is in its `state_dict`, sums kept for the end of an epoch
     included: that and the optimizer's state are all a training needs to go on.
+
+    To be trained by several processes, or several batches to a step, `loss` is a mean over the
+    rows it is given, draws by `torch.randn` and `torch.rand` with a row a datum, and changes
+    buffers only as sums over data, in float64 or whole numbers, grow (see the training's README).
     """
 
     phases: tuple[str, ...]
