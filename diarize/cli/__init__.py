@@ -24,6 +24,7 @@ VERBS = {
     "review": "list the turns most worth a listen, by the seconds of error they may hold",
     "score": "compare a result with a reference: DER and its parts, JER, count, correlation",
     "images": "attribute, separate and score mixtures of images",
+    "factors": "take images through a model of many betas, and score what its latents know",
     "speakers": "say which of two known speakers talks, and score that by two protocols",
     "report": "draw results as one page to open in a browser",
     "fetch": "get or make the recordings or images of a recipe",

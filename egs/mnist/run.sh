@@ -8,6 +8,7 @@
 #   bash egs/mnist/run.sh --conf conf/vaebss.toml                    the baseline, for stage 5
 #   bash egs/mnist/run.sh --stage 5                                  score again, with both
 #   bash egs/mnist/run.sh --conf conf/tiny.toml                      all stages in a minute, to try
+#   bash egs/mnist/run.sh --conf conf/multibeta_toy.toml             one VAE for many betas; exact factors
 
 conf=conf/msvae.toml
 family=images

@@ -1,7 +1,10 @@
 # shellcheck shell=bash disable=SC2154  # stages.sh exports python, conf, data, exp, nj, launcher
-# Stage 1: of what stage 0 fetched, the images and mixtures of corpus $1 to train and test on.
+# Stage 1: of what stage 0 fetched, the images to train and test on of the corpus that the conf names, or
+# else of corpus $1.
 # reads   $data/{train,t10k}-{images-idx3,labels-idx1}-ubyte.gz
 # writes  $data/summary.json  $data/{experts,mixing}.safetensors
 #         $data/{dev,test}_{digits,K2,K3,K4}.safetensors  $data/test_bernoulli.safetensors
+#         of sprites, mnist_images and celeba: $data/{train,dev,test}.safetensors
 set -euo pipefail
-"$python" -m diarize prepare "$1" --data "$data" --conf "$conf"
+corpus=$("$python" -m diarize conf "$conf" --until prepare | sed -n 's/^ *"corpus": "\([a-z_]*\)".*/\1/p')
+"$python" -m diarize prepare "${corpus:-$1}" --data "$data" --conf "$conf"

@@ -30,6 +30,7 @@ def autoencoder_loss(made: Autoencoded, scale: float, rescaling: float) -> Losse
     image costs hundreds of nats, from drowning the low ones. The paper rescales too, by learned
     deviations of the latents; how is not known, and ours may differ.
 
+    >>> import torch
     >>> one = torch.ones(1, 2)
     >>> made = Autoencoded(one, one / 2, one, torch.zeros(1, 2), torch.tensor([3.0]))
     >>> autoencoder_loss(made, 0.5, 1.0).total.item()  # (2 * .25 / .5 + 3 * 1) / 4

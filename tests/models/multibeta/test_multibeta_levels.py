@@ -1,0 +1,81 @@
+"""Betas and their levels, the curve of sigma, and what stands in for one that rises too soon."""
+
+import pytest
+import torch
+from tiny_multibeta import SETTINGS, made, usable
+
+from diarize.errors import BadCall
+from diarize.models.multibeta.levels import (
+    SigmaCurve,
+    beta_at,
+    growth_exponent,
+    level_of,
+    schedule_of,
+    sinusoidal,
+)
+
+
+@pytest.mark.parametrize("beta", [0.1, 0.7, 100.0])
+@pytest.mark.parametrize("spacing", ["log", "linear"])
+def test_the_level_of_a_beta_leads_back_to_it(beta, spacing):
+    settings = made(spacing=spacing).settings
+    level = level_of(beta, settings)
+    assert 0 <= level <= 1
+    assert beta_at(torch.tensor(level, dtype=torch.float64), settings) == pytest.approx(beta)
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.09, 101.0, float("nan")])
+def test_a_beta_outside_of_the_trained_range_is_refused(beta):
+    with pytest.raises(BadCall, match=r"this model was trained for betas from 0.1 to 100"):
+        level_of(beta, SETTINGS)
+
+
+def test_sigma_rises_whatever_was_learned():
+    curve = SigmaCurve(2, 5)
+    with torch.no_grad():
+        curve.rises.copy_(10 * torch.randn(5, 2, generator=torch.Generator().manual_seed(0)))
+    rise = curve(torch.linspace(0, 1, 41)).diff(dim=0)
+    assert bool((rise > -1e-6).all())
+    assert rise.max() > 0.1
+
+
+def test_an_untrained_curve_goes_from_a_little_noise_to_that_of_the_prior():
+    log_sigma = SigmaCurve(2, 7)(torch.tensor([0.0, 1.0]))
+    torch.testing.assert_close(log_sigma.exp(), torch.tensor([[0.05, 0.05], [1.0, 1.0]]))
+
+
+@pytest.mark.parametrize("power", [0.5, 1.0, 3.0])
+def test_growth_is_the_power_of_the_level(power):
+    level = torch.linspace(0, 1, 201)[:, None]
+    assert growth_exponent(0.2 + 0.7 * level**power) == pytest.approx(power, abs=0.01)
+
+
+def test_a_squared_sine_stands_in_for_noise_that_comes_at_once_and_keeps_its_ends():
+    level = torch.linspace(0, 1, 101)[:, None]
+    steep, slow = 0.1 + 0.9 * level.sqrt(), 0.1 + 0.9 * level**2
+    schedule, growth, replaced = schedule_of(steep, "auto", 1.0)
+    assert replaced
+    assert growth == pytest.approx(0.5, abs=1e-3)
+    torch.testing.assert_close(schedule, sinusoidal(steep[0], steep[-1], 100))
+    torch.testing.assert_close(schedule[[0, 50, 100], 0], torch.tensor([0.1, 0.55, 1.0]))
+    assert growth_exponent(schedule) == pytest.approx(2, abs=0.05)
+    kept, _, replaced = schedule_of(slow, "auto", 1.0)
+    assert not replaced
+    assert torch.equal(kept, slow)
+
+
+def test_which_noise_is_used_can_be_said():
+    level = torch.linspace(0, 1, 101)[:, None]
+    assert schedule_of(0.1 + level.sqrt(), "learned", 1.0)[2] is False
+    assert schedule_of(0.1 + level**2, "sinusoidal", 1.0)[2] is True
+
+
+def test_the_journal_says_that_noise_was_replaced():
+    steep = made(n_knots=24)
+    with torch.no_grad():
+        steep.curve.rises[:1].fill_(3.0)  # nearly all of it before the first knot
+        steep.curve.rises[1:].fill_(-9.0)
+    steep.begin("diffusion")
+    assert steep.end_epoch()["sinusoidal"] == 1.0
+    assert steep.end_epoch()["sigma_growth"] < 0.5
+    assert usable().end_epoch()["sinusoidal"] == 0.0
