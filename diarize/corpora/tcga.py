@@ -97,6 +97,7 @@ def prepare_tcga(folder: Path | str, settings: TcgaSettings) -> Path:
         BadFile: the package is not installed, its tables are not as they should be, or an npz is
             not in its layout.
     """
+    sizes: tuple[int, ...]
     if settings.npz:
         tables = {
             part: _read_npz(path, settings.n_features)

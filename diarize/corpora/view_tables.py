@@ -30,10 +30,25 @@ SUMMARY = "summary.json"
 class TableSettings(Protocol):
     """What settings of such a corpus have besides their own."""
 
-    seed: int
-    part: str
-    batch: int
-    missing_share: float
+    @property
+    def seed(self) -> int:
+        """Of the order of batches."""
+        ...
+
+    @property
+    def part(self) -> str:
+        """What a supply hands out."""
+        ...
+
+    @property
+    def batch(self) -> int:
+        """Data of a batch."""
+        ...
+
+    @property
+    def missing_share(self) -> float:
+        """Of views, each by itself."""
+        ...
 
     def prepared(self) -> dict[str, Any]:
         """Those that what is prepared hangs on, as JSON has them."""

@@ -123,7 +123,7 @@ class IDMVAE(nn.Module):
             joint = product([one[0] for one in found], there, self.settings.prior_scale).mean
         else:
             joint = kinds[0].sum(1) / there.sum(1, keepdim=True)
-        return ViewLatents(*kinds, joint)
+        return ViewLatents(kinds[0], kinds[1], kinds[2], kinds[3], joint)
 
     @torch.no_grad()
     def decode_view(

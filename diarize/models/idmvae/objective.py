@@ -86,12 +86,12 @@ def mixture_bound(
     reconstruction = torch.stack(likelihood).sum(0).T  # batch by source
     spent = []
     for source in range(n_views):
-        shared, private_one = seen.drawn_shared[source], seen.drawn_private[source]
-        own = seen.private[source]
+        shared, alone = seen.drawn_shared[source], seen.drawn_private[source]
+        posterior = seen.private[source]
         cost = log_mixture(shape, shared, seen.shared, seen.present)
-        cost = cost + log_density(shape, private_one, own.mean, own.scale)
+        cost = cost + log_density(shape, alone, posterior.mean, posterior.scale)
         if settings.gaussian_prior:
-            for latent in (shared, private_one):
+            for latent in (shared, alone):
                 scale = torch.full_like(latent[:1], settings.prior_scale)
                 cost = cost - log_density(shape, latent, torch.zeros_like(scale), scale)
         spent.append(cost)
@@ -162,8 +162,8 @@ def cross_view(seen: Seen, settings: IDMVAESettings) -> Float[Tensor, ""]:
         for other in range(one):
             both = seen.present[:, one] & seen.present[:, other]
             if int(both.sum()) > 1:
-                means = (seen.shared[view].mean[both] for view in (one, other))
-                found.append(contrast(*means, settings.temperature))
+                first, second = (seen.shared[view].mean[both] for view in (one, other))
+                found.append(contrast(first, second, settings.temperature))
     if not found:
         return sum(one.mean.sum() * 0 for one in seen.shared)  # type: ignore[return-value]
     return n_views * torch.stack(found).mean()
