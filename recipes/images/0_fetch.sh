@@ -7,6 +7,6 @@ corpus=$("$python" -m diarize conf "$conf" --until fetch | sed -n 's/^ *"corpus"
 case $corpus in
   sprites) echo "nothing to fetch: stage 1 draws them" ;;
   mnist_images) "$python" -m diarize fetch "$1" --data "$data" ;;
-  celeba) echo "nothing to fetch: stage 1 finds $corpus where its settings say" ;;
+  tcga | cub | celeba) echo "nothing to fetch: stage 1 finds $corpus where its settings say" ;;
   *) "$python" -m diarize fetch "$1" --data "$data" --conf "$conf" ;;
 esac
