@@ -167,6 +167,10 @@ def met_ranks() -> Iterator[Ranks]:
     """The ranks that train together, for a block; whoever met before stays met.
 
     Over gloo what is on the CPU, over nccl what is on GPUs.
+
+    Raises:
+        BadCall: the environment does not tell where to meet.
+        LostRank: the others are not there.
     """
     if group.is_available() and group.is_initialized():
         local = int(os.environ.get("LOCAL_RANK", "0"))
@@ -177,9 +181,14 @@ def met_ranks() -> Iterator[Ranks]:
         yield ranks
         return
     place = os.environ.get(MEETING)
+    if not place and "MASTER_ADDR" not in os.environ:
+        raise BadCall(
+            f"WORLD_SIZE = {ranks.number} in the environment, and no MASTER_ADDR to meet at; "
+            "torchrun sets both, and `--ranks` needs neither"
+        )
     method = Path(place).absolute().as_uri() if place else "env://"
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-    with _told_of_loss():
+    with _told_of_loss("the ranks do not meet"):
         group.init_process_group(
             backend, init_method=method, rank=ranks.rank, world_size=ranks.number
         )
@@ -190,13 +199,13 @@ def met_ranks() -> Iterator[Ranks]:
 
 
 @contextlib.contextmanager
-def _told_of_loss() -> Iterator[None]:
+def _told_of_loss(what: str = "another rank has ended, and said why") -> Iterator[None]:
     """Whatever torch says when a connection breaks becomes LostRank."""
     try:
         yield
     except RuntimeError as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else "no more is known"
-        raise LostRank(f"another rank has ended, and said why ({first})") from error
+        raise LostRank(f"{what} ({first})") from error
 
 
 def _checksum(tensor: Tensor) -> int:

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from diarize.corpora.batch import Batch
 from diarize.errors import BadCall
-from diarize.training.ranks import Ranks, told_ranks
+from diarize.training.ranks import Ranks, met_ranks, told_ranks
 from diarize.training.shares import Share, SharedNoise, shares_of
 
 CURVES = ("plain", "uneven", "moody", "images", "patient")
@@ -121,6 +121,14 @@ def test_a_rank_that_cannot_be_is_refused(monkeypatch, rank, number):
     monkeypatch.setenv("WORLD_SIZE", number)
     with pytest.raises(BadCall, match="torchrun sets whole numbers, RANK < WORLD_SIZE"):
         told_ranks()
+
+
+def test_ranks_that_are_not_told_where_to_meet_are_refused(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for name in ("MASTER_ADDR", ranked.MEETING):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(BadCall, match="no MASTER_ADDR to meet at; torchrun"), met_ranks():
+        pass
 
 
 def test_each_datum_of_a_step_is_with_one_rank():
