@@ -65,13 +65,13 @@ def _judge(path: Path) -> tuple[str, Embedding]:
     """The last hidden layer of the classifier at `path`."""
     import torch
 
-    from diarize.training.shipped import load_model
+    from diarize.training.shipped import load_model, read_card
 
     model = load_model(path)
     network = getattr(model, "network", None)
     if not (hasattr(model, "classify") and isinstance(network, torch.nn.Sequential)):
         raise BadCall(f"--judge {path}: no classifier; a digit_classifier would be right")
-    hidden, side = network[:-1], int(model.settings.side)
+    hidden, side = network[:-1], int(read_card(path)["model"]["settings"]["side"])
 
     def embed(images: Float32[np.ndarray, "image value"]) -> np.ndarray:
         squares = torch.from_numpy(images).view(-1, 1, side, side)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -188,7 +189,7 @@ class _Work:
         for number, beta in enumerate(self.betas):
             notify(f"beta {beta:g}", 0.6 * number / len(self.betas))
             mean, sigma = self._encoded(beta)
-            decoded = self._batched(lambda some, beta=beta: self.model.decode(some, beta), mean)
+            decoded = self._batched(functools.partial(self.model.decode, beta=beta), mean)
             found["sigma"].append(sigma.mean(0).numpy())
             found["means"].append(mean.numpy())
             found["psnr_db"].append(_psnr_db(self.images, decoded))

@@ -12,7 +12,7 @@ from diarize.errors import BadCall
 from diarize.models.contract import Batch, Losses
 from diarize.models.multibeta import stages
 from diarize.models.multibeta.config import MultiBetaSettings
-from diarize.models.multibeta.levels import SigmaCurve, beta_at, level_of, schedule_of
+from diarize.models.multibeta.levels import SigmaCurve, beta_at, schedule_of
 from diarize.models.multibeta.network import SMALLEST_LOG_SIGMA, Decoder, DiffusionNet, Encoder
 from diarize.models.multibeta.objective import (
     Autoencoded,
@@ -20,13 +20,13 @@ from diarize.models.multibeta.objective import (
     autoencoder_loss,
     diffusion_loss,
 )
-from diarize.models.multibeta.sampler import path_down, run_down
+from diarize.models.multibeta.use import ManyBetas
 
 PHASES = ("autoencoder", "diffusion")
 _STAGE_ONE = ("encoder", "decoder", "curve")
 
 
-class MultiBetaVAE(nn.Module):
+class MultiBetaVAE(ManyBetas):
     """The model and its training, for `diarize.training`.
 
     Phase "autoencoder" trains encoder, decoder and the curve of sigma, at betas of chance. Phase
@@ -37,10 +37,8 @@ class MultiBetaVAE(nn.Module):
 
     settings_type = MultiBetaSettings
     phases: tuple[str, ...] = PHASES
-    schedule: Tensor
     growth: Tensor
     is_replaced: Tensor
-    stage_one: Tensor
 
     def __init__(self, settings: MultiBetaSettings) -> None:
         super().__init__()
@@ -111,11 +109,6 @@ class MultiBetaVAE(nn.Module):
         """What the weights of the first stage come to, in hexadecimal digits."""
         return stages.hash_of(*self._first_stage().values()).hex()
 
-    @property
-    def can_denoise(self) -> bool:
-        """Whether the second stage was trained."""
-        return self.network is not None and stages.as_bytes(self.stage_one) != stages.NONE
-
     def check_stages(self, where: str = "the model") -> None:
         """Nothing, if the second stage stands on the first one that is here.
 
@@ -125,77 +118,6 @@ class MultiBetaVAE(nn.Module):
         if self.can_denoise:
             wanted = stages.as_bytes(self.stage_one).hex()
             stages.check_same(wanted, self.stage_one_hash, where)
-
-    def betas(self, n_levels: int) -> list[float]:
-        """Betas from the lowest to the highest, at even levels."""
-        level = torch.linspace(0, 1, n_levels) if self.settings.has_levels else torch.zeros(1)
-        return [float(one) for one in beta_at(level, self.settings)]
-
-    @torch.no_grad()
-    def encode(
-        self, images: Float[Tensor, "batch value"], beta: float
-    ) -> tuple[Float[Tensor, "batch latent"], Float[Tensor, "batch latent"]]:
-        """The means and standard deviations of the latents of images at `beta`."""
-        level = self._levels(beta, len(images))
-        mean, log_sigma = self._encoded(self._checked(images), level)
-        return mean, log_sigma.exp()
-
-    @torch.no_grad()
-    def decode(
-        self, latents: Float[Tensor, "batch latent"], beta: float
-    ) -> Float[Tensor, "batch value"]:
-        """What latents of `beta` look like."""
-        return self.decoder(latents, self._levels(beta, len(latents)))
-
-    def reconstruct(
-        self, images: Float[Tensor, "batch value"], beta: float | None = None
-    ) -> Float[Tensor, "batch value"]:
-        """Images through the means of their latents at `beta`, or at the lowest one."""
-        beta = self.settings.lowest_beta if beta is None else beta
-        return self.decode(self.encode(images, beta)[0], beta)
-
-    @torch.no_grad()
-    def denoise(
-        self,
-        latents: Float[Tensor, "batch latent"],
-        beta: float,
-        generator: torch.Generator,
-        n_steps: int = 50,
-        eta: float = 0.0,
-    ) -> Float[Tensor, "batch latent"]:
-        """Latents of `beta`, with their noise, taken down to the lowest beta.
-
-        `n_steps` are what the way from the highest beta takes; from a lower one it is shorter.
-
-        Raises:
-            BadCall: a beta outside of the trained range, or no second stage was trained.
-        """
-        start = round(self._level(beta) * self.n_steps)
-        if self.network is None or not self.can_denoise:
-            raise BadCall("this model cannot denoise: its phase 'diffusion' was not trained")
-        if not start:
-            return latents
-        path = path_down(start, max(1, round(n_steps * start / self.n_steps)))
-        return run_down(self._guess, latents, self.schedule, path, eta, generator)
-
-    @torch.no_grad()
-    def noisy(
-        self, images: Float[Tensor, "batch value"], beta: float, generator: torch.Generator
-    ) -> Float[Tensor, "batch latent"]:
-        """A draw of the latents of images at `beta`, as `denoise` takes them."""
-        level = self._level(beta)
-        mean, _ = self.encode(images, beta)
-        sigma = self.schedule[round(level * self.n_steps)]
-        return mean + sigma * self._randn(mean.shape, generator).to(mean)
-
-    def sample(
-        self, n_images: int, generator: torch.Generator, n_steps: int = 50, eta: float = 0.0
-    ) -> Float[Tensor, "batch value"]:
-        """Images from nothing: normal latents at the highest beta, taken down and decoded."""
-        shape = (n_images, self.settings.n_latents)
-        start = self._randn(shape, generator).to(self.schedule)
-        lowest, highest = self.settings.lowest_beta, self.settings.highest_beta
-        return self.decode(self.denoise(start, highest, generator, n_steps, eta), lowest)
 
     def _begin_diffusion(self) -> None:
         own = self.settings
@@ -242,22 +164,6 @@ class MultiBetaVAE(nn.Module):
             Denoised(guess, noise, rate, true_rate), self.settings.diffusion.delta_weight
         )
 
-    def _guess(self, noisy: Tensor, here: int, there: int) -> tuple[Tensor, Tensor]:
-        assert self.network is not None
-        n_steps = self.n_steps
-        level = noisy.new_full((len(noisy),), here / n_steps)
-        lower = noisy.new_full((len(noisy),), there / n_steps)
-        sigma = self.schedule[here].expand_as(noisy)
-        noise, rate = self.network(noisy, sigma, level, lower)
-        return noise, rate * ((here - there) / n_steps)
-
-    def _encoded(self, images: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
-        made = self.encoder(images, level)
-        if self.curve is not None:
-            return made, self.curve(level).clamp(min=SMALLEST_LOG_SIGMA)
-        mean, log_sigma = made.chunk(2, dim=1)
-        return mean, log_sigma.clamp(SMALLEST_LOG_SIGMA, 2.0)
-
     def _learned(self) -> Float[Tensor, "level latent"]:
         assert self.curve is not None
         level = torch.linspace(0, 1, self.n_steps + 1, device=self.schedule.device)
@@ -266,25 +172,8 @@ class MultiBetaVAE(nn.Module):
     def _first_stage(self) -> dict[str, nn.Module]:
         return {name: one for name, one in self.named_children() if name in _STAGE_ONE}
 
-    def _level(self, beta: float) -> float:
-        return level_of(beta, self.settings)
-
-    def _levels(self, beta: float, count: int) -> Float[Tensor, " batch"]:
-        return self.schedule.new_full((count,), self._level(beta))
-
     def _rand(self, count: int, generator: torch.Generator) -> Tensor:
         return torch.rand(count, generator=generator, device=generator.device)
-
-    def _randn(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-        return torch.randn(shape, generator=generator, device=generator.device)
-
-    def _checked(self, images: Tensor) -> Tensor:
-        n_values = self.settings.n_values
-        if images.ndim != 2 or images.shape[1] != n_values:
-            raise BadCall(f"images of shape {tuple(images.shape)}; expected batch x {n_values}")
-        if not bool(torch.isfinite(images).all()):
-            raise BadCall("images with values that are NaN or infinite")
-        return images
 
 
 def _check_loaded(model: MultiBetaVAE, _: object) -> None:
