@@ -58,6 +58,24 @@ def slakh_songs(
     return [slakh_song(place, by) for place in sorted(chosen, key=lambda one: one.name)]
 
 
+def slakh_parts(folder: Path | str) -> tuple[str, ...]:
+    """The folders that hold tracks, Slakh's own splits first; what it leaves out is not of them.
+
+    Raises:
+        BadFile: there are none.
+    """
+    folder = Path(folder)
+    there = sorted(one.name for one in folder.iterdir()) if folder.is_dir() else []
+    others = [name for name in there if name not in FOLDERS]
+    found = tuple(name for name in (*SPLITS, *others) if _tracks(folder / name))
+    if not found:
+        splits = ", ".join(f"{split}/" for split in SPLITS)
+        raise BadFile(
+            f"{folder}: no Slakh2100 in it; expected {splits} with folders Track00001 ..."
+        )
+    return found
+
+
 def slakh_song(place: Path, by: By = "program_num") -> SongFiles:
     """The song in a track's folder.
 

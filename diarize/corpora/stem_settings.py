@@ -63,7 +63,7 @@ class StemSettings:
         layout: of the songs: "slakh" (and what `diarize prepare rendered` makes), "musdb18hq".
         songs: where they are. None: the data folder itself.
         division, resplit, by: of Slakh's tracks, see `corpora.slakh`.
-        parts: that are prepared, as the layout names them.
+        parts: that are prepared, as the layout names them. Empty: all that are there.
         rate_hz: of what is prepared.
         n_channels: 1 (the mean of all) or 2.
         least_s, most_s: shorter songs, and longer ones, are left out. MSDM and the RQ-VAE take
@@ -82,7 +82,7 @@ class StemSettings:
     division: Literal["folders", "orig"] = "folders"
     resplit: Path | None = None
     by: Literal["program_num", "inst_class"] = "program_num"
-    parts: tuple[str, ...] = ("train", "validation", "test")
+    parts: tuple[str, ...] = ()
     rate_hz: int = 22050
     n_channels: Literal[1, 2] = 1
     least_s: float = 12.0
@@ -98,7 +98,7 @@ class StemSettings:
     def __post_init__(self) -> None:
         if not 8000 <= self.rate_hz <= 96000:
             raise BadCall(f"rate_hz = {self.rate_hz}; expected 8000 to 96000")
-        if not self.parts or len(set(self.parts)) < len(self.parts):
+        if len(set(self.parts)) < len(self.parts):
             raise BadCall(f"parts = {list(self.parts)}; expected names, each once")
         if not 0 <= self.least_s <= self.most_s:
             raise BadCall(f"least_s = {self.least_s}, most_s = {self.most_s}; expected 0 <= least")

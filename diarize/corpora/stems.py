@@ -23,7 +23,7 @@ from jaxtyping import Float32
 
 from diarize.audio.resample import resample
 from diarize.corpora.musdb18hq import musdb_songs
-from diarize.corpora.slakh import size_note, slakh_songs
+from diarize.corpora.slakh import SPLITS, size_note, slakh_parts, slakh_songs
 from diarize.corpora.song_files import SongFiles
 from diarize.corpora.stem_activity import true_activity
 from diarize.corpora.stem_settings import StemSettings
@@ -49,7 +49,7 @@ def prepare_stems(
         BadFile: a song that is not as its layout says, or songs prepared by other settings.
     """
     place = folder / FOLDER
-    songs = {name: songs_of(folder, settings, name) for name in settings.parts}
+    songs = {name: songs_of(folder, settings, name) for name in parts_of(folder, settings)}
     wanted, left_out = _sorted_out(songs, settings)
     _check_made(place, settings)
     number, of = part or (1, 1)
@@ -60,9 +60,18 @@ def prepare_stems(
             _save_for_tests(folder, name, song.name, settings)
     path = place / SUMMARY
     if all(_is_whole(place / name / song.name, settings) for name, song in wanted):
-        own = {name: [one for part_, one in wanted if part_ == name] for name in settings.parts}
+        own = {name: [one for part_, one in wanted if part_ == name] for name in songs}
         _save_summary(path, own, left_out, settings)
     return path
+
+
+def parts_of(folder: Path, settings: StemSettings) -> tuple[str, ...]:
+    """The parts that the settings name, or all that are there."""
+    if settings.parts:
+        return settings.parts
+    if settings.layout == "musdb18hq" or settings.division == "orig" or settings.resplit:
+        return SPLITS
+    return slakh_parts(settings.songs or folder)
 
 
 def songs_of(folder: Path, settings: StemSettings, part: str) -> list[SongFiles]:
@@ -203,6 +212,7 @@ def _save_summary(
         "settings": settings.prepared(),
     }
     sizes = {name: len(part["songs"]) for name, part in parts.items()}
-    if settings.layout == "slakh" and (note := size_note(sizes)):
+    is_made = (path.parent.parent / "summary.json").exists()  # as `rendered` leaves it
+    if settings.layout == "slakh" and not is_made and (note := size_note(sizes)):
         facts["note"] = note
     save_text(path, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")

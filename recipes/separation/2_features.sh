@@ -5,10 +5,9 @@
 #         $data/mixtures/PART/SONG.wav  $data/activity/PART/SONG.rttm, but of the part to train on
 set -euo pipefail
 settings=$conf
-if [[ -n ${SONGS:-} ]]; then # the parts that the corpus has, and where it is
+if [[ -n ${SONGS:-} ]]; then
   settings=$data/songs.toml
-  printf "extends = '''%s'''\n[data]\nsongs = '''%s'''\nparts = [\"train\", \"validation\", \"test\"]\n" \
-    "$(realpath "$conf")" "$(realpath "$SONGS")" > "$settings"
+  printf "extends = '''%s'''\n[data]\nsongs = '''%s'''\n" "$(realpath "$conf")" "$(realpath "$SONGS")" > "$settings"
 fi
 "$python" -m diarize.jobs --nj "$nj" --launcher "$launcher" --log "$exp/log/2_features.{job}.log" -- \
   "$python" -m diarize prepare stems --data "$data" --conf "$settings" --part "{job}/{nj}"

@@ -73,6 +73,15 @@ def test_shares_make_together_what_one_makes(slakh):
     assert prepare_stems(slakh, settings(), (2, 2)).exists()
 
 
+def test_without_parts_all_that_are_there_are_prepared_but_what_slakh_omits(slakh):
+    save_track(slakh / "omitted" / "Track00009", seconds=0.5)
+    save_track(slakh / "test_other" / "Track00001", seconds=0.5)
+    facts = json.loads(prepare_stems(slakh, settings(parts=())).read_text())
+    assert list(facts["parts"]) == ["train", "test", "test_other"]
+    again = json.loads(prepare_stems(slakh, settings(parts=())).read_text())
+    assert again == facts
+
+
 def test_parts_are_prepared_one_after_the_other_and_kept(slakh):
     prepare_stems(slakh, settings(parts=("train",)))
     facts = json.loads(prepare_stems(slakh, settings(parts=("test",))).read_text())
@@ -165,7 +174,7 @@ def test_both_corpora_are_known_by_name(slakh):
     ("wrong", "named"),
     [
         ({"rate_hz": 100}, "rate_hz = 100"),
-        ({"parts": ()}, "parts = "),
+        ({"parts": ("train", "train")}, "parts = "),
         ({"window_s": 0.0}, "window_s"),
         ({"batch": 0}, "batch = 0"),
         ({"least_active": 5}, "least_active = 5"),
