@@ -91,7 +91,7 @@ def growth_exponent(sigma: Float[Tensor, "level latent"]) -> float:
     >>> round(growth_exponent(0.1 + level**2), 3), round(growth_exponent(level.sqrt()), 3)
     (2.0, 0.5)
     """
-    rise = (sigma - sigma[:1]).double().mean(1)
+    rise = (sigma - sigma[:1]).detach().cpu().double().mean(1)
     n_early = max(3, round(EARLY * (len(rise) - 1)) + 1)
     level = torch.linspace(0, 1, len(rise), dtype=torch.float64)[1:n_early]
     across = level.log() - level.log().mean()
