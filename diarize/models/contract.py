@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from diarize.corpora.batch import Batch, Supply
@@ -38,10 +38,13 @@ class Losses:
         total: what is minimised, in nats a datum, with its gradient.
         parts: what a journal should keep, by name, without gradients: terms of the total (nats a
             datum) or anything else worth a curve.
+        n_counted: how many things, as frames, the total is a mean over; None where these are the
+            rows of the batch.
     """
 
     total: Float[Tensor, ""]
     parts: Mapping[str, Float[Tensor, ""]] = field(default_factory=dict)
+    n_counted: Int[Tensor, ""] | None = None
 
 
 @runtime_checkable
@@ -52,8 +55,9 @@ class Trainable(Protocol):
     included: that and the optimizer's state are all a training needs to go on.
 
     To be trained by several processes, or several batches to a step, `loss` is a mean over the
-    rows it is given, draws by `torch.randn` and `torch.rand` with a row a datum, and changes
-    buffers only as sums over data, in float64 or whole numbers, grow (see the training's README).
+    rows it is given (or tells over what else), draws by `torch.randn` and `torch.rand` with a row
+    a datum, and changes buffers only as sums over data, in float64 or whole numbers, grow (see
+    the training's README).
     """
 
     phases: tuple[str, ...]

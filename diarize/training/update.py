@@ -70,6 +70,8 @@ def update(
 ) -> Update:
     """Take one step by the data of all shares, of all ranks: their gradient is the mean over them.
 
+    A share counts by its rows, or by what else the model says that its loss is a mean over.
+
     Each share has its noise by `generator` as it was seeded.
 
     Raises:
@@ -78,12 +80,18 @@ def update(
     optimizer.zero_grad(set_to_none=True)
     parameters = [one for group in optimizer.param_groups for one in group["params"]]
     sums = Sums(as_module(model), manner.ranks)
-    tally = Tally()
+    tally, n_counted = Tally(), []
     for share in shares:
         losses = loss_of(model, share, generator, manner.precision)
-        (losses.total if share.is_whole else losses.total * share.weight).backward()
-        tally.add(losses, share.weight)
+        weight = share.weight
+        if losses.n_counted is not None and not share.is_whole:
+            weight = float(losses.n_counted)
+            n_counted.append(weight)
+        (losses.total if share.is_whole else losses.total * weight).backward()
+        tally.add(losses, weight)
     _add_up(parameters, sums, manner.ranks)
+    if n_counted:  # by all ranks, or by none: it is the model that counts
+        _divide(parameters, manner.ranks.totals({"n_counted": sum(n_counted)})["n_counted"])
     norm = torch.nn.utils.get_total_norm([one.grad for one in parameters if one.grad is not None])
     made = tally.update(norm, manner.ranks)
     if not math.isfinite(made.loss + made.gradient_norm):
@@ -149,6 +157,14 @@ def _products_in(
     if precision == "bfloat16" or (precision == "auto" and has_bfloat16(device)):
         return torch.autocast(device.type, torch.bfloat16)
     return contextlib.nullcontext()
+
+
+@torch.no_grad()
+def _divide(parameters: Sequence[torch.Tensor], number: float) -> None:
+    """Divide gradients by a number, if it is not 0."""
+    gradients = [one.grad for one in parameters if one.grad is not None]
+    if number and gradients:
+        torch._foreach_div_(gradients, number)
 
 
 @torch.no_grad()

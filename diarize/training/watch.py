@@ -126,7 +126,8 @@ def cost_of(
         generator.manual_seed(step_seed(seed, f"{phase} development", 0, number))
         for share in shares_of([batch], manner.ranks, generator.device):
             losses = loss_of(model, share, generator, manner.precision)
-            tally.add(losses, float(len(share.batch)))
+            counted = losses.n_counted
+            tally.add(losses, float(len(share.batch) if counted is None else counted))
     cost = tally.update(torch.zeros(()), manner.ranks)
     return {"total": cost.loss, **cost.parts}
 

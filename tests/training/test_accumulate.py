@@ -114,3 +114,24 @@ def test_batches_count_by_their_data():
     made = update(model, optimizer, shares_of(batches), torch.Generator(), Manner())
     assert (made.loss, made.gradient_norm, made.parts) == (2.75, 2.75, {"mean": 2.75})
     assert model.weight.item() == 1 - 2.75
+
+
+class Masked(Mean):
+    """Costs its weight times the mean of what is above 0, of which it tells how many there are."""
+
+    def loss(self, batch, generator):
+        some = batch.inputs[batch.inputs > 0]
+        return Losses(self.weight * some.mean(), n_counted=torch.tensor(len(some)))
+
+
+def test_batches_count_by_what_a_loss_says_that_it_is_a_mean_over():
+    model = Masked()
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    batches = [
+        Batch(torch.tensor([[8.0], [-5.0], [-1.0]])),
+        Batch(torch.tensor([[1.0], [2.0], [6.0]])),
+    ]
+    made = update(model, optimizer, shares_of(batches), torch.Generator(), Manner())
+    assert (made.loss, made.gradient_norm) == (4.25, 4.25)  # of 8, 1, 2 and 6
+    alone = update(model, optimizer, shares_of(batches[1:]), torch.Generator(), Manner())
+    assert alone.gradient_norm == 3.0

@@ -43,7 +43,8 @@ def scene_loss(settings: SpeechSettings, scenes: Scenes, weighed: Weighed) -> Lo
         "bound": -settings.bound_weight,
     }
     total = torch.stack([weights[name] * part for name, part in parts.items()]).sum()
-    return Losses(total, {name: part.detach() for name, part in parts.items()})
+    told = {name: part.detach() for name, part in parts.items()}
+    return Losses(total, told, n_counted=_counts(scenes, known).sum())
 
 
 def mean_bound(
@@ -75,7 +76,7 @@ def mean_bound(
     presence = weighed.log_probability.exp() @ patterns
     of_unknown = (log_prior + likelihood).logsumexp(2) - (presence * divergence).sum(2) - background
     bound = torch.where(known == OUT, of_unknown, of_known)
-    counts = scenes.is_frame & ((known != OUT) | _is_untold(scenes))
+    counts = _counts(scenes, known)
     return (bound * counts).sum() / counts.sum().clamp_min(1)
 
 
@@ -91,6 +92,11 @@ def pattern_numbers(
     found = torch.searchsorted(codes, wanted).clamp_max(len(codes) - 1)
     is_known = scenes.is_frame & ~_is_untold(scenes) & (codes[found] == wanted)
     return torch.where(is_known, order[found], OUT)
+
+
+def _counts(scenes: Scenes, known: Tensor) -> Tensor:
+    """Which frames say something: those there are, but for more speakers than patterns list."""
+    return scenes.is_frame & ((known != OUT) | _is_untold(scenes))
 
 
 def _is_untold(scenes: Scenes) -> Tensor:
