@@ -13,7 +13,7 @@ from diarize.errors import BadCall
 from diarize.models.multibeta.config import MultiBetaSettings
 
 FIRST_SIGMA = 0.05  # of an untrained curve at its ends
-LAST_SIGMA = 1.0
+LAST_SIGMA = 0.99
 EARLY = 0.25  # of the levels, over which growth is measured
 _NOTHING = 1e-12
 
@@ -57,17 +57,18 @@ def level_features(level: Float[Tensor, " batch"], n_features: int) -> Float[Ten
 
 
 class SigmaCurve(nn.Module):
-    """The standard deviation of each latent's noise, which grows with the level.
+    """The standard deviation of each latent's noise, which grows with the level, up to 1.
 
-    Log sigma is linear between knots; each piece rises, whatever is learned, so that noise can
-    always be added to get from one level to a higher one.
+    Its square is a sigmoid of a line that is bent at knots: so it is in a linear VAE, where the
+    line is that of log beta less the log of what the latent explains. Each piece rises, whatever
+    is learned, so that noise can always be added to get from one level to a higher one.
     """
 
     def __init__(self, n_latents: int, n_knots: int) -> None:
         super().__init__()
         self.n_knots = n_knots
-        rise = math.log(LAST_SIGMA / FIRST_SIGMA) / n_knots
-        self.first = nn.Parameter(torch.full((n_latents,), math.log(FIRST_SIGMA)))
+        rise = (_height(LAST_SIGMA) - _height(FIRST_SIGMA)) / n_knots
+        self.first = nn.Parameter(torch.full((n_latents,), _height(FIRST_SIGMA)))
         raw = math.log(math.expm1(rise))  # softplus makes the rise of it
         self.rises = nn.Parameter(torch.full((n_knots, n_latents), raw))
 
@@ -78,7 +79,12 @@ class SigmaCurve(nn.Module):
         place = level.clamp(0, 1) * self.n_knots
         below = place.floor().clamp(max=self.n_knots - 1).long()
         share = (place - below)[:, None]
-        return heights[below] * (1 - share) + heights[below + 1] * share
+        height = heights[below] * (1 - share) + heights[below + 1] * share
+        return 0.5 * nn.functional.logsigmoid(height)
+
+
+def _height(sigma: float) -> float:
+    return math.log(sigma**2 / (1 - sigma**2))
 
 
 def growth_exponent(sigma: Float[Tensor, "level latent"]) -> float:

@@ -1,5 +1,7 @@
 """Betas and their levels, the curve of sigma, and what stands in for one that rises too soon."""
 
+import math
+
 import pytest
 import torch
 from tiny_multibeta import SETTINGS, made, usable
@@ -39,9 +41,20 @@ def test_sigma_rises_whatever_was_learned():
     assert rise.max() > 0.1
 
 
-def test_an_untrained_curve_goes_from_a_little_noise_to_that_of_the_prior():
+def test_an_untrained_curve_goes_from_a_little_noise_to_nearly_that_of_the_prior():
     log_sigma = SigmaCurve(2, 7)(torch.tensor([0.0, 1.0]))
-    torch.testing.assert_close(log_sigma.exp(), torch.tensor([[0.05, 0.05], [1.0, 1.0]]))
+    torch.testing.assert_close(log_sigma.exp(), torch.tensor([[0.05, 0.05], [0.99, 0.99]]))
+
+
+def test_sigma_is_that_of_a_linear_vae_where_it_rises_as_log_beta():
+    curve, level = SigmaCurve(1, 4), torch.linspace(0, 1, 9)
+    explained = 20.0  # nats, by the latent: sigma^2 = beta / (beta + explained)
+    beta = beta_at(level, SETTINGS)
+    with torch.no_grad():
+        curve.first.fill_(math.log(0.1 / explained))
+        curve.rises.fill_(math.log(math.expm1(math.log(1000) / 4)))
+    found = curve(level).exp().square()[:, 0]
+    torch.testing.assert_close(found, beta / (beta + explained))
 
 
 @pytest.mark.parametrize("power", [0.5, 1.0, 3.0])
