@@ -1,0 +1,62 @@
+"""The confs of egs/slakh say models that can be made, and the smallest of them can be trained."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from diarize.config import build, read_toml
+from diarize.corpora.batch import Songs
+from diarize.corpora.stem_settings import StemSettings
+from diarize.inference.separate import SeparatorSettings
+from diarize.models.rqvae.config import RQVAESettings
+from diarize.models.rqvae.model import RQVAE
+from diarize.training.settings import TrainSettings
+
+FOLDER = Path(__file__).parents[3] / "egs" / "slakh" / "conf"
+CONFS = sorted(FOLDER.glob("*.toml"))
+
+
+def settings_of(path):
+    tables = read_toml(path)
+    own = {key: value for key, value in tables["model"].items() if key != "name"}
+    return tables, build(RQVAESettings, own, str(path))
+
+
+@pytest.mark.parametrize("path", CONFS, ids=lambda path: path.stem)
+def test_every_table_of_a_conf_can_be_used(path):
+    tables, settings = settings_of(path)
+    data = build(StemSettings, tables["data"], str(path))
+    assert data.sources == settings.sources
+    assert data.window_s == settings.window_s
+    assert build(TrainSettings, tables["train"], str(path)).phases_of(RQVAE.phases)
+    build(SeparatorSettings, tables.get("infer", {}), str(path))
+
+
+@pytest.mark.parametrize("name", ["paper", "ours", "honest"])
+def test_only_the_confs_that_say_so_have_a_path_around_the_codes(name):
+    _, settings = settings_of(FOLDER / f"{name}.toml")
+    through_codes = settings.output == "codes" or (
+        settings.network == "waveform" and settings.skips == "none"
+    )
+    assert through_codes == (name == "honest")
+
+
+def test_the_published_network_without_skips_has_no_path_either():
+    _, settings = settings_of(FOLDER / "paper_honest.toml")
+    assert (settings.skips, settings.n_stages, settings.rules.n_codes) == ("none", 12, 4096)
+    assert settings_of(FOLDER / "vqvae.toml")[1].n_stages == 1
+    assert settings_of(FOLDER / "vae.toml")[1].bottleneck == "gaussian"
+
+
+def test_the_tiny_one_goes_through_both_its_phases():
+    _, settings = settings_of(FOLDER / "tiny.toml")
+    model = RQVAE(settings)
+    stems = 0.1 * torch.randn(2, 4, 8000, generator=torch.Generator().manual_seed(0))
+    for phase in model.phases:
+        model.begin(phase)
+        batch = Songs(stems.sum(1, keepdim=True), stems=stems)
+        losses = model.loss(batch, torch.Generator().manual_seed(1))
+        losses.total.backward()
+        assert bool(losses.total.isfinite())
+    assert float(losses.parts["commitment"]) > 0
