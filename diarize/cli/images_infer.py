@@ -32,16 +32,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Attribute all sets; print the path of about.json."""
+    from diarize.cli import images_views
     from diarize.config import load
     from diarize.inference.image_results import ABOUT
     from diarize.inference.images import ImageInferSettings, attribute_sets, origin_of
+    from diarize.models.contract import MultiviewModel
     from diarize.training.shipped import load_model, read_card
     from diarize.weights import named_weights
 
     conf, folder = arguments.conf, arguments.output
-    settings = load(ImageInferSettings, conf, "infer") if conf else ImageInferSettings()
     weights = named_weights(arguments.model)
     model = load_model(weights)
+    if isinstance(model, MultiviewModel):
+        return images_views.infer(arguments, model, read_card(weights))
+    settings = load(ImageInferSettings, conf, "infer") if conf else ImageInferSettings()
     origin = origin_of(model, read_card(weights), arguments.name)
     about = attribute_sets(model, arguments.data, folder, settings, origin, _tell)
     for what, why in about.missing.items():

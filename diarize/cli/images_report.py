@@ -23,6 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the page; print its path."""
+    from diarize.cli import images_views
+
+    if images_views.is_of_views(arguments.result):
+        return images_views.report(arguments)
     from diarize.config import load
     from diarize.formats.text import save_text
     from diarize.inference import image_report as told

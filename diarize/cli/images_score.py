@@ -37,6 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Score, write what was asked for, and print the tables."""
+    from diarize.cli import images_views
+
+    if images_views.is_of_views(arguments.result):
+        return images_views.score(arguments)
     from diarize.config import load
     from diarize.formats.text import save_text
     from diarize.inference import image_comparison as told
