@@ -7,6 +7,8 @@
 #   bash egs/mnist/run.sh --conf conf/classifier.toml --stop-stage 3   the judge, for stage 5
 #   bash egs/mnist/run.sh --conf conf/vaebss.toml                    the baseline, for stage 5
 #   bash egs/mnist/run.sh --stage 5                                  score again, with both
+#   bash egs/mnist/run.sh --conf conf/polymnist_judge.toml --stop-stage 3   the judge of views
+#   bash egs/mnist/run.sh --conf conf/idmvae.toml                    what five views of a digit share
 #   bash egs/mnist/run.sh --conf conf/tiny.toml                      all stages in a minute, to try
 #   bash egs/mnist/run.sh --conf conf/multibeta_toy.toml             one VAE for many betas; exact factors
 
