@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--num-speakers", type=int, metavar="N", help="how many there are, when known")
     add("--min-speakers", type=int, metavar="N", help="at least so many")
     add("--max-speakers", type=int, metavar="N", help="at most so many")
-    add("--attributor", choices=("msvae", "cluster"), help="what says who talks when")
+    add("--attributor", choices=("auto", "msvae", "cluster"), help="what says who talks when")
     add("--vad", choices=("webrtc", "silero", "segmentation"), help="what decides on speech")
     add("--embedder", choices=("campplus", "ecapa"), help="what tells voices apart")
     add("--exclusive", action="store_true", default=None, help="never two speakers at a time")

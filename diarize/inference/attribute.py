@@ -50,14 +50,14 @@ class AttributorSettings:
     """
 
     pause_s: float = 0.2
-    window_weight: float = 0.2
+    window_weight: float = 0.4
     least_speech: float = 0.05
     counting: CountSettings = field(default_factory=CountSettings)
     block_s: float = 25.0
     margin_s: float = 5.0
     mean_on_s: float = 0.0
     mean_off_s: float = 0.0
-    passes: int = 1
+    passes: int = 0
 
     def __post_init__(self) -> None:
         if not self.block_s > 0 or not self.margin_s >= 0:

@@ -51,13 +51,13 @@ class CountSettings:
     of the development part.
     """
 
-    more: float = 0.0
-    fewer: float = -1.5
-    alike: float = 0.3
-    parted: float = 1.7
-    least_expected_s: float = 0.2
-    least_sure: float = 2.9
-    rival: float = 0.2
+    more: float = -0.2
+    fewer: float = -1.3
+    alike: float = 0.8
+    parted: float = 1.6
+    least_expected_s: float = 0.3
+    least_sure: float = 3.0
+    rival: float = 0.4
     unexplained: float = -3.2
 
     def log_odds(self, found: CountEvidence) -> float:

@@ -45,7 +45,7 @@ from diarize.models.contract import Activity
 from diarize.models.msvae.speech.model import SpeechMSVAE
 
 SEGMENTATION = "segmentation"
-ATTRIBUTORS = ("msvae", "cluster")
+ATTRIBUTORS = ("auto", "msvae", "cluster")
 ON = 0.5  # what another detector than the segmentation must exceed
 Progress = Callable[[str, float], None]
 
@@ -54,7 +54,7 @@ Progress = Callable[[str, float], None]
 class DiarizerSettings:
     """All that decides a result besides the recording."""
 
-    attributor: str = "cluster"  # or msvae, which listens through campplus
+    attributor: str = "auto"  # msvae where it can listen, which is through campplus; else cluster
     vad: str = SEGMENTATION  # segmentation, silero or webrtc
     embedder: str = "campplus"  # campplus or ecapa
     hop_frames: int = 148  # between windows, in frames of 16.875 ms: about 2.5 s
@@ -70,8 +70,9 @@ class DiarizerSettings:
     group_similarity: float = ClusterSettings.group_similarity
     window_weight: float = BlendSettings.window_weight
     pause_s: float = AttributorSettings.pause_s
-    talk_threshold: float = 0.27  # P(a speaker talks) from which msvae has him on
+    talk_threshold: float = 0.38  # P(a speaker talks) from which msvae has him on
     window_share: float = AttributorSettings.window_weight
+    passes: int = AttributorSettings.passes  # of voices taken anew
     segmentation_weights: Path | None = None
     embedder_weights: Path | None = None
     attributor_weights: Path | None = None
@@ -91,13 +92,27 @@ class DiarizerSettings:
         if self.hop_frames < 1:
             raise BadCall(f"hop_frames is {self.hop_frames}; it must be at least 1")
         speaker_bounds(self)
-        AttributorSettings(pause_s=self.pause_s, window_weight=self.window_share)  # are they sound?
+        _ = self.attribution  # is it sound?
+
+    @property
+    def attributor_used(self) -> str:
+        """Which attributor `auto` comes to here, or the one that was asked for."""
+        if self.attributor != "auto":
+            return self.attributor
+        return "msvae" if self.embedder == "campplus" else "cluster"
 
     @property
     def clustering(self) -> ClusterSettings:
         """The settings of `inference.cluster`."""
         return ClusterSettings(
             unit_distance=self.unit_distance, group_similarity=self.group_similarity
+        )
+
+    @property
+    def attribution(self) -> AttributorSettings:
+        """The settings of `inference.attribute`."""
+        return AttributorSettings(
+            pause_s=self.pause_s, window_weight=self.window_share, passes=self.passes
         )
 
     @property
@@ -156,7 +171,7 @@ class Diarizer:
             self.settings.embedder, self.settings.embedder_weights, device
         )
         self._attributor: SpeechMSVAE | None = None
-        if self.settings.attributor == "msvae":
+        if self.settings.attributor_used == "msvae":
             self._attributor = load_attributor(self.settings.attributor_weights, device)
         if isinstance(store, Path | str):
             store = FeatureStore(store)
@@ -202,7 +217,7 @@ class Diarizer:
         sets = speaker_sets(
             heard.voices.units, self._embed, settings=settings.clustering, least=bounds.least
         )
-        how = AttributorSettings(pause_s=settings.pause_s, window_weight=settings.window_share)
+        how = settings.attribution
         tell = functools.partial(listening.tell, "attribution")
         model = self._attributor
         found = attribute(model, heard, sets, how, bounds, lambda share: tell(0.8 * share))
@@ -320,7 +335,7 @@ def _result(audio: Audio, recording: str, found: _Found, settings: DiarizerSetti
         speaker_counts=found.speaker_counts,
         made_with={
             "diarize": __version__,
-            "attributor": settings.attributor,
+            "attributor": settings.attributor_used,
             "vad": settings.vad,
             "embedder": settings.embedder,
         },

@@ -320,7 +320,7 @@ def test_a_profile_of_another_size_is_refused_in_one_line(model, heard):
 
 
 def test_an_attributor_that_does_not_exist_is_refused():
-    with pytest.raises(BadCall, match="no attributor 'magic'; there are msvae, cluster"):
+    with pytest.raises(BadCall, match="no attributor 'magic'; there are auto, msvae, cluster"):
         DiarizerSettings(attributor="magic")
 
 

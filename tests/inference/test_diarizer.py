@@ -110,7 +110,7 @@ def test_what_was_done_to_the_audio_is_noted(diarizer):
 def test_progress_goes_from_step_to_step_and_only_forward(diarizer, talk):
     told = []
     diarizer(talk.samples, rate_hz=RATE_HZ, progress=lambda *what: told.append(what))
-    steps = ["segmentation", "voices"]
+    steps = ["segmentation", "voices", "attribution"]
     assert [step for step, _ in told] == sorted((step for step, _ in told), key=steps.index)
     for step in steps:
         shares = [share for name, share in told if name == step]
@@ -234,3 +234,13 @@ def test_settings_that_cannot_be_meant_are_refused(settings, found):
 def test_an_embedder_that_does_not_exist_is_refused(diarizer):
     with pytest.raises(BadCall, match="no embedder 'magic'; there are campplus, ecapa"):
         Diarizer(DiarizerSettings(embedder="magic"))
+
+
+def test_by_default_the_msvae_attributes_wherever_it_can_listen():
+    assert DiarizerSettings().attributor_used == "msvae"
+    assert DiarizerSettings(embedder="ecapa").attributor_used == "cluster"
+    assert DiarizerSettings(attributor="cluster").attributor_used == "cluster"
+
+
+def test_a_result_says_which_attributor_made_it(diarizer, talk):
+    assert diarizer(talk.samples, rate_hz=RATE_HZ).made_with["attributor"] == "msvae"

@@ -199,9 +199,9 @@ def test_progress_is_told_when_nothing_is_heard(ears, short):
 
 
 SETTINGS = {
-    "cluster": {},
-    "thresholds": {"speech_threshold": 0.6, "unit_distance": 0.6, "window_weight": 0.3},
-    "exclusive": {"exclusive": True, "num_speakers": 3},
+    "cluster": {"attributor": "cluster"},
+    "thresholds": {"attributor": "cluster", "speech_threshold": 0.6, "unit_distance": 0.6},
+    "exclusive": {"attributor": "cluster", "exclusive": True, "num_speakers": 3},
     "msvae": {"attributor": "msvae"},
 }
 
