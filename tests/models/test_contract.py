@@ -13,7 +13,7 @@ import torch
 from diarize.config import build
 from diarize.corpora.batch import Scenes, Songs, Views
 from diarize.models import MODELS
-from diarize.models.contract import Batch, Losses, Trainable
+from diarize.models.contract import Batch, Losses, Separator, Trainable
 from diarize.training.shipped import describe, load_model, new_model, ship
 
 N_VALUES, N_DATA = 16, 6
@@ -212,7 +212,7 @@ def batch_of(phase, n_data=N_DATA, seed=1):
 
 def in_use(model, n_data=N_DATA):
     """What a model is asked of when trained."""
-    if hasattr(model, "separate"):
+    if isinstance(model, Separator):
         return songs(n_data, 1)
     if model.phases == ("views",):
         return views(n_data, 1)
@@ -223,7 +223,7 @@ def answer(model, batch):
     """All that a model says of a batch in use, a row for each datum."""
     inputs = batch.inputs
     with torch.no_grad():
-        if hasattr(model, "separate"):
+        if isinstance(model, Separator):
             return model.separate(inputs).flatten(1)
         if hasattr(model, "weigh"):
             return model.weigh(batch).presence.flatten(1)
