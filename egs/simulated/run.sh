@@ -18,10 +18,10 @@ family=diarization
 said=(${SPEECH:+--speech "$SPEECH"} ${NOISES:+--noises "$NOISES"} ${ROOMS:+--rooms "$ROOMS"}
   ${COUNT:+--count "$COUNT"})
 to_train=(conf/data/{meetings,talks,calm,crowds,calls,distant,varied}.toml)
-to_test=(conf/data/{dev,test,test_two}.toml)
+to_test=(conf/data/{dev,dev_calls,dev_distant,test,test_two}.toml)
 ami_clips=${AMI_CLIPS:-../../../shared/data/ami_clips}
 
-stage 0 fetch simulated "${to_test[@]}" -- ${said[@]+"${said[@]}"}    # -> data/test, test_two, dev
+stage 0 fetch simulated "${to_test[@]}" -- ${said[@]+"${said[@]}"}    # -> data/test, test_two, dev, ...
 fetched=$upstream upstream='' # what is trained does not hang on what it will be tested on
 stage 1 prepare simulated "${to_train[@]}" -- ${said[@]+"${said[@]}"} # -> data/meetings, talks, ...
 stage 2 features                                           # -> data/meetings/heard, ...
