@@ -74,9 +74,17 @@ def test_others_that_do_not_end_by_themselves_are_told_and_then_made_to(worker, 
     assert time.monotonic() - began < 30
 
 
+@pytest.fixture
+def interruptible():
+    """Children can be interrupted, even where this process was started with Ctrl-C ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize(("stop", "code"), [(Terminated, 143), (KeyboardInterrupt, 130)])
 def test_a_signal_to_stop_is_passed_on_and_all_are_waited_for(
-    worker, monkeypatch, tmp_path, stop, code
+    worker, monkeypatch, interruptible, tmp_path, stop, code
 ):
     worker(
         f"trap 'touch {tmp_path}/saved$RANK; exit {code}' TERM INT; touch {tmp_path}/here$RANK; "
