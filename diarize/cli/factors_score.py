@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from diarize.cli.beside import beside
 from diarize.errors import BadCall
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ def run(arguments: argparse.Namespace) -> int:
     default = told.FactorScoreSettings()
     settings = load(told.FactorScoreSettings, conf, "score") if conf else default
     judge = _judge(named_weights(arguments.judge)) if arguments.judge else None
-    folders = {read_factors(own).about.name: own} | dict(map(_named, arguments.beside))
+    name = read_factors(own).about.name
+    folders = {name: own} | beside(arguments.beside, [name])
     made = told.score_factors(arguments.data, folders, settings, judge)
     for note in made.notes:
         print(f"diarize factors score: {note}", file=sys.stderr)
@@ -52,13 +54,6 @@ def run(arguments: argparse.Namespace) -> int:
         save_text(arguments.markdown, told.as_markdown(made))
     print(told.as_text(made), end="")
     return 0
-
-
-def _named(words: str) -> tuple[str, Path]:
-    name, sign, folder = words.partition("=")
-    if not (name and sign and folder):
-        raise BadCall(f"--beside {words}; NAME=DIR would be right")
-    return name, Path(folder)
 
 
 def _judge(path: Path) -> tuple[str, Embedding]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import importlib
+
+from diarize.cli.actions import add_actions, run_action
 
 ACTIONS = {
     "list": "say how many features a store holds, of how much audio, in how many bytes",
@@ -14,20 +15,9 @@ ACTIONS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `diarize features` takes to its parser."""
-    from diarize.cli.features_store import add_store_argument
-
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    for name, summary in ACTIONS.items():
-        told = summary[0].upper() + summary[1:]
-        action = actions.add_parser(name, help=summary, description=told)
-        add_store_argument(action, required=True)
-        _module(name).add_arguments(action)
+    add_actions(parser, "features", ACTIONS)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what was asked for."""
-    return int(_module(arguments.action).run(arguments))
-
-
-def _module(action: str):  # type: ignore[no-untyped-def]
-    return importlib.import_module(f"diarize.cli.features_{action}")
+    return run_action("features", arguments)

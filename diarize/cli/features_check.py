@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 
+from diarize.cli.features_store import add_store_argument
 from diarize.cli.streams import print_result, tell
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the action takes."""
+    add_store_argument(parser, required=True)
     parser.add_argument("--remove", action="store_true", help="remove what is broken")
 
 

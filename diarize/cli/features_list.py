@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from diarize.cli.features_store import bytes_text
+from diarize.cli.features_store import add_store_argument, bytes_text
 from diarize.cli.streams import print_result
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ LONG_HEADER = ("kind", "recording", "seconds", "size", "last used", "file")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the action takes."""
+    add_store_argument(parser, required=True)
     parser.add_argument("-l", "--long", action="store_true", help="a line a feature, tab-separated")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from diarize.cli.features_store import bytes_of, bytes_text
+from diarize.cli.features_store import add_store_argument, bytes_of, bytes_text
 from diarize.cli.streams import print_result, tell
 
 DAY_S = 86_400.0
@@ -12,6 +12,7 @@ DAY_S = 86_400.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the action takes."""
+    add_store_argument(parser, required=True)
     add = parser.add_argument
     add("--unused-days", type=float, metavar="N", help="remove what was not used for N days")
     add("--at-most", metavar="SIZE", help="remove the longest unused, until SIZE is left (20G)")

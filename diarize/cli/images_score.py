@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from diarize.cli.beside import beside
 from diarize.errors import BadCall
 
 if TYPE_CHECKING:
@@ -50,8 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     conf = arguments.conf
     settings = load(ImageScoreSettings, conf, "score") if conf else ImageScoreSettings()
     judge = _judge(named_weights(arguments.judge)) if arguments.judge else None
-    beside = dict(_named(words) for words in arguments.beside)
-    made = told.compare(arguments.data, arguments.result, beside, settings, judge)
+    made = told.compare(arguments.data, arguments.result, beside(arguments.beside), settings, judge)
     for note in made.notes:
         print(f"diarize images score: {note}", file=sys.stderr)
     if arguments.output:
@@ -60,13 +60,6 @@ def run(arguments: argparse.Namespace) -> int:
         save_text(arguments.markdown, told.comparison_markdown(made))
     print(told.comparison_text(made), end="")
     return 0
-
-
-def _named(words: str) -> tuple[str, Path]:
-    name, sign, folder = words.partition("=")
-    if not (name and sign and folder):
-        raise BadCall(f"--beside {words}; NAME=DIR would be right")
-    return name, Path(folder)
 
 
 def _judge(path: Path) -> Judge:

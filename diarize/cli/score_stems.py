@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from diarize.cli.beside import beside
 from diarize.errors import BadCall
 
 
@@ -45,11 +46,7 @@ def run_stems(arguments: argparse.Namespace) -> int:
         option = "--csv" if arguments.csv else "--uem"
         raise BadCall(f"found {option}; it is for RTTM, and {arguments.reference} holds stems")
     estimates = {arguments.name or arguments.hypothesis.resolve().name: arguments.hypothesis}
-    for said in arguments.beside:
-        name, is_given, folder = said.partition("=")
-        if not (name and is_given and folder) or name in estimates:
-            raise BadCall(f"--beside {said}; NAME=DIR with a new name would be right")
-        estimates[name] = Path(folder)
+    estimates |= beside(arguments.beside, estimates)
     stems = tuple(filter(None, (arguments.stems or "").split(",")))
     score = score_separation(
         arguments.reference,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import importlib
+
+from diarize.cli.actions import add_actions, run_action
 
 ACTIONS = {
     "infer": "say which of the two talks when, told where silence is, and told nothing",
@@ -13,16 +14,9 @@ ACTIONS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `diarize speakers` takes to its parser."""
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    for name, summary in ACTIONS.items():
-        told = summary[0].upper() + summary[1:]
-        _module(name).add_arguments(actions.add_parser(name, help=summary, description=told))
+    add_actions(parser, "speakers", ACTIONS)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what was asked for."""
-    return int(_module(arguments.action).run(arguments))
-
-
-def _module(action: str):  # type: ignore[no-untyped-def]
-    return importlib.import_module(f"diarize.cli.speakers_{action}")
+    return run_action("speakers", arguments)

@@ -176,7 +176,12 @@ def test_a_classifier_attributes_no_mixtures_and_a_model_of_them_judges_no_image
     ("words", "code", "told"),
     [
         (["score", "--data", "d", "--result", "nowhere"], 1, "run diarize images infer"),
-        (["score", "--data", "d", "--result", "r", "--beside", "x"], 2, "NAME=DIR would be right"),
+        (["score", "--data", "d", "--result", "r", "--beside", "x"], 2, "NAME=DIR with a new name"),
+        (
+            ["score", "--data", "d", "--result", "r", "--beside", "a=x", "--beside", "a=y"],
+            2,
+            "--beside a=y; NAME=DIR with a new name",
+        ),
         (
             ["report", "--data", "d", "--result", "nowhere", "-o", "p"],
             1,
