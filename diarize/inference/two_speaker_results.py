@@ -83,13 +83,13 @@ def cluster_all(
     Raises:
         BadFile: no such recordings, or files that cannot be written.
     """
-    from diarize import Diarizer
+    from diarize.inference.diarize import Diarizer, DiarizerSettings
 
     told = {"authors": "two speakers, silence", "clean": "two speakers"}
     about = _about(name, told, settings, settings.part, "clustering")
     _begin(folder, about)
     entries = read_manifest(folder_of(data, settings.part) / "manifest.jsonl")
-    diarizer = Diarizer()
+    diarizer = Diarizer(DiarizerSettings(attributor="cluster"))
     for number, entry in enumerate(entries):
         notify(entry.recording, number / len(entries))
         paths = [folder / protocol / f"{entry.recording}.json" for protocol in PROTOCOLS]

@@ -18,7 +18,7 @@ from diarize.errors import BadCall, BadFile
 from diarize.features.chunks import ChunkSettings
 from diarize.features.vad import SpeechActivity
 from diarize.formats.text import save_text
-from diarize.inference.two_speaker_results import hear_all, score_results
+from diarize.inference.two_speaker_results import cluster_all, hear_all, score_results
 from diarize.inference.two_speakers import (
     KnownSpeakers,
     TwoSpeakerInferSettings,
@@ -110,6 +110,13 @@ def test_results_that_are_there_are_kept_and_others_taken_away(trained, listener
     assert path.read_text() == made + " "
     hear_all(listener, trained[0], folder, "hums", "1")
     assert path.read_text() == made.replace('"weights": "0"', '"weights": "1"')
+
+
+def test_what_is_called_clustering_is_clustering(trained, tmp_path):
+    about = cluster_all(trained[0], tmp_path, QUICK, "clustering")
+    made = json.loads((about.parent / "clean" / "call.json").read_text())
+    assert made["made_with"]["attributor"] == "cluster"
+    assert len(made["speakers"]) <= 2
 
 
 def test_a_result_that_is_not_finished_is_refused(trained, tmp_path):
