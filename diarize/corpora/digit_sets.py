@@ -13,11 +13,9 @@ are kept out of all training. In the folder:
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -26,22 +24,12 @@ from diarize.corpora.digit_mixtures import ImagePool, draw_pattern, save_mixture
 from diarize.corpora.digit_settings import DigitSettings
 from diarize.corpora.letters import LETTERS, rendered_letters
 from diarize.corpora.mnist import Digits, content_hashes, read_mnist
+from diarize.corpora.prepared import begin, finish
 from diarize.corpora.tensors import read_tensors, save_tensors
 from diarize.errors import BadFile
-from diarize.formats.text import save_text
 
-SUMMARY = "summary.json"
 BERNOULLI_PRESENCE = 0.1  # the paper's generator, whatever is trained on
 BERNOULLI_NOISE_SCALE = 0.1
-
-
-@runtime_checkable
-class Preparable(Protocol):
-    """Settings of a corpus that is prepared."""
-
-    def prepared(self) -> dict[str, Any]:
-        """Those that what is prepared hangs on, as JSON has them."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -65,10 +53,7 @@ def prepare_digits(folder: Path | str, settings: DigitSettings) -> Path:
     """
     folder = Path(folder)
     parts = split_digits(folder, settings)
-    try:
-        (folder / SUMMARY).unlink(missing_ok=True)  # what lies there is not whole until it is new
-    except OSError as error:
-        raise BadFile(f"{folder / SUMMARY}: cannot be removed ({error.strerror})") from None
+    begin(folder)
     counts = {}
     named = {"experts": parts.experts, "mixing": parts.mixing}
     named |= {"dev_digits": parts.dev, "test_digits": parts.test}
@@ -83,15 +68,14 @@ def prepare_digits(folder: Path | str, settings: DigitSettings) -> Path:
     for path in folder.glob("*_K*.safetensors"):
         if path.stem not in mixtures:  # of an earlier preparation, by other settings
             path.unlink()
-    summary = {
-        "settings": settings.prepared(),
-        "streams": settings.streams,
-        "images": counts,
-        "mixtures": mixtures,
-        "mnist_sha256": content_hashes(folder) if settings.classes else {},
-    }
-    save_text(folder / SUMMARY, json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
-    return folder / SUMMARY
+    return finish(
+        folder,
+        settings,
+        streams=settings.streams,
+        images=counts,
+        mixtures=mixtures,
+        mnist_sha256=content_hashes(folder) if settings.classes else {},
+    )
 
 
 def read_images(path: Path | str) -> Digits:
@@ -104,27 +88,6 @@ def read_images(path: Path | str) -> Digits:
     if len(arrays["images"]) != len(arrays["labels"]):
         raise BadFile(f"{path}: not as many labels as images; run diarize prepare again")
     return Digits(arrays["images"], arrays["labels"])
-
-
-def check_prepared(folder: Path, settings: Preparable) -> None:
-    """Nothing, if what lies in `folder` was prepared by these settings.
-
-    Raises:
-        BadFile: it was not; the message names the setting.
-    """
-    path = folder / SUMMARY
-    try:
-        made = json.loads(path.read_text(encoding="utf-8"))["settings"]
-    except FileNotFoundError:
-        raise BadFile(f"{path}: no such file; run diarize prepare digits first") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadFile(f"{path}: cannot be read ({error}); run diarize prepare again") from None
-    for name, wanted in settings.prepared().items():
-        if made.get(name) != wanted:
-            raise BadFile(
-                f"{path}: prepared with {name} = {made.get(name)}, and {wanted} is wanted; "
-                "run diarize prepare again, or name another folder"
-            )
 
 
 def split_digits(folder: Path | str, settings: DigitSettings) -> DigitParts:

@@ -13,10 +13,11 @@ from jaxtyping import Float32, Int64
 from diarize.corpora.batch import Batch
 from diarize.corpora.chance import generator_of, torch_generator
 from diarize.corpora.digit_mixtures import NOBODY, ImagePool, as_floats, draw_pattern, laplace, sums
-from diarize.corpora.digit_sets import check_prepared, read_images
+from diarize.corpora.digit_sets import read_images
 from diarize.corpora.digit_settings import DigitSettings
 from diarize.corpora.distortion import distort
 from diarize.corpora.mnist import SIZE
+from diarize.corpora.prepared import check_prepared
 from diarize.errors import BadCall, BadFile
 
 PHASES = ("experts", "mixtures", "refine")

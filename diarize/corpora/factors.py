@@ -7,16 +7,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt8
 
+from diarize.corpora.prepared import Preparable, begin, finish
 from diarize.corpora.tensors import read_tensors, save_tensors
 from diarize.errors import BadCall, BadFile
-from diarize.formats.text import save_text
 
-SUMMARY = "summary.json"
 PARTS = ("train", "dev", "test")
 Part = Literal["train", "dev", "test"]
 ON_THE_FLY = ("batch", "part")  # settings that change nothing of what is prepared
@@ -94,15 +93,6 @@ class FactorImages:
         return np.stack(columns, axis=1) if columns else empty, tuple(names)
 
 
-@runtime_checkable
-class Prepared(Protocol):
-    """Settings of which some decide what is prepared."""
-
-    def prepared(self) -> dict[str, Any]:
-        """Those, as JSON has them."""
-        ...
-
-
 def prepared_of(settings: Any) -> dict[str, Any]:
     """The settings that what is prepared hangs on, as JSON has them."""
     told = json.loads(json.dumps(dataclasses.asdict(settings), default=str))
@@ -110,7 +100,7 @@ def prepared_of(settings: Any) -> dict[str, Any]:
 
 
 def save_sets(
-    folder: Path, sets: Mapping[str, FactorImages], settings: Prepared, about: Mapping[str, Any]
+    folder: Path, sets: Mapping[str, FactorImages], settings: Preparable, about: Mapping[str, Any]
 ) -> Path:
     """Write `train`, `dev` and `test` into `folder`, and a summary last; return its path.
 
@@ -119,10 +109,7 @@ def save_sets(
     Raises:
         BadFile: the folder cannot be written.
     """
-    try:
-        (folder / SUMMARY).unlink(missing_ok=True)  # what lies there is not whole until it is new
-    except OSError as error:
-        raise BadFile(f"{folder / SUMMARY}: cannot be removed ({error.strerror})") from None
+    begin(folder)
     for part in PARTS:
         path, images = folder / f"{part}.safetensors", sets.get(part)
         if images is None or not len(images):
@@ -132,9 +119,7 @@ def save_sets(
         arrays = {"images": images.images, "levels": images.levels}
         save_tensors(path, arrays, {_FACTORS: factors, _PLANES: str(images.n_planes)})
     counts = {part: len(images) for part, images in sets.items()}
-    summary = {"settings": settings.prepared(), "images": counts, **about}
-    save_text(folder / SUMMARY, json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
-    return folder / SUMMARY
+    return finish(folder, settings, images=counts, **about)
 
 
 def read_set(folder: Path | str, part: Part) -> FactorImages:
@@ -150,24 +135,3 @@ def read_set(folder: Path | str, part: Part) -> FactorImages:
         return FactorImages(arrays["images"], arrays["levels"], factors, int(facts[_PLANES]))
     except (ValueError, KeyError, TypeError) as error:
         raise BadFile(f"{path}: no set of images ({error}); run diarize prepare again") from None
-
-
-def check_prepared(folder: Path, settings: Prepared) -> None:
-    """Nothing, if what lies in `folder` was prepared by these settings.
-
-    Raises:
-        BadFile: it was not; the message names the setting.
-    """
-    path = folder / SUMMARY
-    try:
-        made = json.loads(path.read_text(encoding="utf-8"))["settings"]
-    except FileNotFoundError:
-        raise BadFile(f"{path}: no such file; run diarize prepare first") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadFile(f"{path}: cannot be read ({error}); run diarize prepare again") from None
-    for name, wanted in settings.prepared().items():
-        if made.get(name) != wanted:
-            raise BadFile(
-                f"{path}: prepared with {name} = {made.get(name)}, and {wanted} is wanted; "
-                "run diarize prepare again, or name another folder"
-            )

@@ -12,9 +12,10 @@ import torch
 from diarize.corpora.batch import Batch
 from diarize.corpora.celeba import CelebaSettings
 from diarize.corpora.chance import generator_of
-from diarize.corpora.factors import FactorImages, check_prepared, read_set
+from diarize.corpora.factors import FactorImages, read_set
 from diarize.corpora.factors_mnist import MnistImageSettings
 from diarize.corpora.factors_sprites import SpriteSettings
+from diarize.corpora.prepared import check_prepared
 from diarize.errors import BadCall, BadFile
 
 PHASES = ("autoencoder", "diffusion")

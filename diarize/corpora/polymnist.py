@@ -10,7 +10,6 @@ ground), some hundred bytes a datum; images are put together when they are read.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -21,16 +20,14 @@ from jaxtyping import Bool, Float32, Int64, UInt8
 from torch.nn import functional
 
 from diarize.corpora.chance import generator_of
-from diarize.corpora.digit_sets import check_prepared
 from diarize.corpora.mnist import Part as MnistPart
 from diarize.corpora.mnist import content_hashes, read_mnist
 from diarize.corpora.polymnist_grounds import SIDE, grounds
 from diarize.corpora.polymnist_settings import N_QUADRANTS, N_VIEWS, PolymnistSettings
+from diarize.corpora.prepared import begin, check_prepared, finish
 from diarize.corpora.tensors import read_tensors, save_tensors
 from diarize.errors import BadFile
-from diarize.formats.text import save_text
 
-SUMMARY = "summary.json"
 PARTS = ("train", "dev", "test")
 INK = 16  # what is above is of the digit
 _SEED_OFFSETS = {"train": 0, "dev": 99, "test": 999}  # as the reference has them
@@ -70,21 +67,13 @@ def prepare_polymnist(folder: Path | str, settings: PolymnistSettings) -> Path:
     """
     folder = Path(folder)
     made = {part: drawn_tuples(folder, part, settings) for part in PARTS}
-    try:
-        (folder / SUMMARY).unlink(missing_ok=True)  # what lies there is not whole until it is new
-    except OSError as error:
-        raise BadFile(f"{folder / SUMMARY}: cannot be removed ({error.strerror})") from None
+    begin(folder)
     save_tensors(folder / "grounds.safetensors", {"grounds": grounds(settings.seed)})
     for part, tuples in made.items():
         arrays = {name: getattr(tuples, name).astype(np.int32) for name in _ARRAYS}
         save_tensors(folder / f"tuples_{part}.safetensors", arrays)
-    summary = {
-        "settings": settings.prepared(),
-        "data": {part: len(tuples) for part, tuples in made.items()},
-        "mnist_sha256": content_hashes(folder),
-    }
-    save_text(folder / SUMMARY, json.dumps(summary, indent=2) + "\n")
-    return folder / SUMMARY
+    counts = {part: len(tuples) for part, tuples in made.items()}
+    return finish(folder, settings, data=counts, mnist_sha256=content_hashes(folder))
 
 
 def drawn_tuples(folder: Path | str, part: str, settings: PolymnistSettings) -> Tuples:

@@ -12,9 +12,9 @@ from jaxtyping import Bool
 
 from diarize.corpora.batch import Views
 from diarize.corpora.chance import generator_of
-from diarize.corpora.digit_sets import check_prepared
 from diarize.corpora.polymnist import PolymnistImages
 from diarize.corpora.polymnist_settings import N_VIEWS, PolymnistSettings
+from diarize.corpora.prepared import check_prepared
 from diarize.errors import BadCall
 
 PHASES = ("views",)

@@ -15,15 +15,14 @@ from jaxtyping import Float32, Int64
 
 from diarize.corpora.batch import Views
 from diarize.corpora.chance import generator_of
-from diarize.corpora.digit_sets import check_prepared
 from diarize.corpora.polymnist_supply import present_views
+from diarize.corpora.prepared import SUMMARY, begin, check_prepared, finish
 from diarize.corpora.tensors import read_tensors, save_tensors
 from diarize.errors import BadCall, BadFile
 from diarize.formats.text import save_text
 
 PARTS = ("train", "dev", "test")
 PHASES = ("views",)
-SUMMARY = "summary.json"
 
 
 @runtime_checkable
@@ -80,18 +79,14 @@ def save_tables(
 
     `facts` have "labels" (what is known, and how many classes it has) and "view_sizes" at least.
     """
-    path = folder / SUMMARY
-    folder.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
+    begin(folder)
     for part, table in tables.items():
         arrays = {"values": table.values, "truths": table.truths}
         save_tensors(folder / f"views_{part}.safetensors", arrays)
         if table.names:
             save_text(folder / f"names_{part}.txt", "".join(f"{one}\n" for one in table.names))
     counts = {part: len(table.values) for part, table in tables.items()}
-    summary = {"settings": settings.prepared(), "data": counts, **facts}
-    save_text(path, json.dumps(summary, indent=2) + "\n")
-    return path
+    return finish(folder, settings, data=counts, **facts)
 
 
 class TableSet:

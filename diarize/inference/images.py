@@ -33,6 +33,7 @@ from diarize.inference.image_results import (
 )
 from diarize.inference.image_sets import prepared_sets, sha256_of
 from diarize.models.contract import Attribution, Autoencoder, MixtureModel
+from diarize.training.device import pick_device, threads_of
 
 TIMED_ALONE = 20  # batches that are encoded and decoded once more, for their time
 _FREE = ("sets", "given", "unknown")  # what decides which results there are, and no result
@@ -153,25 +154,15 @@ class _Work:
 
     def __init__(self, model: MixtureModel, settings: ImageInferSettings, origin: Origin) -> None:
         self.model, self.settings, self.origin = model, settings, origin
-        chosen = settings.device
-        if chosen == "auto":
-            chosen = "cuda" if torch.cuda.is_available() else "cpu"
-        if chosen == "cuda" and not torch.cuda.is_available():
-            raise BadCall('device = "cuda" in [infer], and torch sees none; "auto" would be right')
-        self.device = torch.device(chosen)
+        self.device = pick_device(settings.device)
 
     @contextlib.contextmanager
     def ready(self) -> Iterator[None]:
         """A block in which the model is on its device, and torch has its threads."""
-        before = torch.get_num_threads()
-        if self.settings.threads:
-            torch.set_num_threads(self.settings.threads)
-        try:
+        with threads_of(self.settings.threads):
             if isinstance(self.model, nn.Module):
                 self.model.to(self.device).eval()
             yield
-        finally:
-            torch.set_num_threads(before)
 
     def identity(self, told: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
         settings = {name: one for name, one in asdict(self.settings).items() if name not in _FREE}

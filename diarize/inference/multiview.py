@@ -21,6 +21,7 @@ from diarize.errors import BadCall, BadFile
 from diarize.formats.text import save_text
 from diarize.inference.multiview_results import ABOUT, IDENTITY, AboutViews, is_made
 from diarize.models.contract import MultiviewModel
+from diarize.training.device import pick_device, threads_of
 
 Prior = Literal["gaussian", "diffusion"]
 
@@ -138,26 +139,15 @@ class _Work:
         self, model: MultiviewModel, settings: MultiviewInferSettings, about: AboutViews
     ) -> None:
         self.model, self.settings, self.about = model, settings, about
-        chosen = settings.device
-        if chosen == "auto":
-            chosen = "cuda" if torch.cuda.is_available() else "cpu"
-        if chosen == "cuda" and not torch.cuda.is_available():
-            raise BadCall('device = "cuda" in [infer], and torch sees none; "auto" would be right')
-        self.device = torch.device(chosen)
+        self.device = pick_device(settings.device)
 
     @contextlib.contextmanager
     def ready(self) -> Iterator[None]:
         """A block in which the model is on its device, and torch has its threads."""
-        before = torch.get_num_threads()
-        if self.settings.threads:
-            torch.set_num_threads(self.settings.threads)
-        try:
+        with threads_of(self.settings.threads), torch.no_grad():
             if isinstance(self.model, nn.Module):
                 self.model.to(self.device).eval()
-            with torch.no_grad():
-                yield
-        finally:
-            torch.set_num_threads(before)
+            yield
 
     def identity(self, what: str) -> str:
         settings = {**asdict(self.settings), "device": "", "threads": 0}

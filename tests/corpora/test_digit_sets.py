@@ -7,9 +7,10 @@ import pytest
 
 from diarize.config import build
 from diarize.corpora.digit_mixtures import read_mixtures
-from diarize.corpora.digit_sets import check_prepared, prepare_digits, read_images, split_digits
+from diarize.corpora.digit_sets import prepare_digits, read_images, split_digits
 from diarize.corpora.digit_settings import DigitSettings
 from diarize.corpora.idx import idx_bytes
+from diarize.corpora.prepared import check_prepared
 from diarize.errors import BadCall, BadFile
 
 
@@ -132,7 +133,7 @@ def test_no_set_of_an_earlier_preparation_is_left(small_mnist):
 
 
 def test_a_folder_prepared_by_other_settings_is_refused_by_name(small_mnist):
-    with pytest.raises(BadFile, match="run diarize prepare digits first"):
+    with pytest.raises(BadFile, match="run diarize prepare first"):
         check_prepared(small_mnist, settings())
     prepare_digits(small_mnist, settings())
     check_prepared(small_mnist, settings(noise_scale=0.5, mixture_batch=5))
