@@ -6,9 +6,10 @@ import contextlib
 import sys
 from collections.abc import Iterator
 
-SPANS = {  # of a recording's time, by what is done: the voices take about two thirds
+SPANS = {  # of a recording's time, by what is done
     "segmentation": (0.0, 0.35),
-    "voices": (0.35, 1.0),
+    "voices": (0.35, 0.85),
+    "attribution": (0.85, 1.0),
     "separation": (0.0, 1.0),
 }
 
@@ -36,12 +37,19 @@ class _Bar(Told):
         self.task = self.bar.add_task("", total=float(n_recordings))
         self.n_recordings = n_recordings
         self.finished = 0
+        self.step = ""
 
     def __call__(self, step: str, share: float) -> None:
-        start, end = SPANS.get(step, SPANS["voices"])
+        start, end = SPANS[step]
         done = start + share * (end - start)
         which = f"{self.finished + 1}/{self.n_recordings} " if self.n_recordings > 1 else ""
-        self.bar.update(self.task, completed=self.finished + done, description=which + step)
+        self.bar.update(
+            self.task,
+            completed=self.finished + done,
+            description=which + step,
+            refresh=step != self.step,  # a step quicker than the bar's clock is shown all the same
+        )
+        self.step = step
 
     def next_recording(self) -> None:
         self.finished += 1
