@@ -18,7 +18,10 @@ from diarize.errors import BadCall, BadFile
 from diarize.formats.whole import whole
 
 MIDI_FOLDERS = (Path("/usr/share/games/openttd/baseset/openmsx"),)  # Debian's openttd-openmsx
-PACKAGES = "fluidsynth fluid-soundfont-gm timgm6mb-soundfont openttd-openmsx"
+PACKAGES = (
+    "fluidsynth fluid-soundfont-gm musescore-general-soundfont-small opl3-soundfont "
+    "timgm6mb-soundfont openttd-openmsx"
+)
 REMEDY = f"on Debian or Ubuntu: apt-get install {PACKAGES}"
 
 

@@ -99,7 +99,10 @@ def _chunks(file, end: int) -> Iterator[tuple[bytes, int, int]]:  # type: ignore
             place += 12
             continue
         yield name, place + 8, length
-        place += 8 + length + length % 2
+        place += 8 + length
+        if length % 2:  # a byte should follow that evens it; SF3 files are about that leave it out
+            file.seek(place)
+            place += file.read(1) == b"\0"
 
 
 def _presets(table: bytes) -> list[Preset]:

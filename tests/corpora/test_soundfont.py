@@ -1,3 +1,5 @@
+import struct
+
 import pytest
 from made_music import save_soundfont
 
@@ -42,6 +44,26 @@ def test_a_soundfont_whose_lists_are_damaged_has_no_presets(tmp_path):
     path.write_bytes(path.read_bytes().replace(b"phdr", b"xxxx"))
     with pytest.raises(BadFile, match="without presets"):
         read_soundfont(path)
+
+
+def test_odd_samples_without_the_byte_that_evens_them_are_read_as_in_sf3(tmp_path):
+    path = save_soundfont(tmp_path / "made.sf3")
+    presets = read_soundfont(path).presets
+    content = path.read_bytes()
+    for name, to_size in ((b"RIFF", 4), (b"LIST" + content[content.index(b"sdta") - 4 :][:4], 4)):
+        at = content.index(name) + to_size
+        content = content[:at] + _one_less(content[at : at + 4]) + content[at + 4 :]
+    at = content.index(b"smpl") + 4
+    end = at + 4 + struct.unpack("<I", content[at : at + 4])[0]
+    content = (
+        content[:at] + _one_less(content[at : at + 4]) + content[at + 4 : end - 1] + content[end:]
+    )
+    path.write_bytes(content)
+    assert read_soundfont(path).presets == presets
+
+
+def _one_less(size):
+    return struct.pack("<I", struct.unpack("<I", size)[0] - 1)
 
 
 def test_the_earlier_folder_has_precedence(tmp_path):
