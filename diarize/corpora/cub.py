@@ -18,7 +18,8 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from diarize.corpora.chance import generator_of
-from diarize.corpora.view_tables import PARTS, TableSet, TableSupply, ViewTable, save_tables
+from diarize.corpora.view_supply import ViewSupply
+from diarize.corpora.view_tables import PARTS, TableSet, ViewTable, save_tables
 from diarize.errors import BadCall, BadFile
 from diarize.formats.text import read_text, save_text
 
@@ -90,14 +91,15 @@ class CubSettings:
         }
 
 
-class CubSupply(TableSupply):
+class CubSet(TableSet):
+    """The images and captions of one part; images take three planes in 0 to 1."""
+
+
+class CubSupply(ViewSupply):
     """Batches of images and captions."""
 
     settings_type = CubSettings
-
-
-class CubSet(TableSet):
-    """The images and captions of one part; images take three planes in 0 to 1."""
+    opens = CubSet
 
 
 @dataclass(frozen=True)

