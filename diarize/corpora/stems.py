@@ -5,7 +5,8 @@
 
 So MSDM's ready-made copy of Slakh2100 has the stems too. Files are of 16 bits, or of 32 where sound
 passes full scale; a source that does not play is silence. Mixtures, the sums of the sources, and
-which source plays when are written of all parts but that to train on.
+which source plays when are written of all parts but that to train on; of some of the sources, in a
+folder of their own (`corpora.stem_sets`).
 """
 
 from __future__ import annotations
@@ -25,16 +26,12 @@ from diarize.audio.resample import resample
 from diarize.corpora.musdb18hq import musdb_songs
 from diarize.corpora.slakh import SPLITS, size_note, slakh_parts, slakh_songs
 from diarize.corpora.song_files import SongFiles
-from diarize.corpora.stem_activity import true_activity
+from diarize.corpora.stem_sets import FOLDER, save_exactly, save_test_song
 from diarize.corpora.stem_settings import StemSettings
 from diarize.errors import BadFile
-from diarize.formats.rttm import save_rttm
 from diarize.formats.text import read_text, save_text
-from diarize.formats.tracks import read_samples, save_samples
 
-FOLDER, MIXTURES, ACTIVITY = "stems", "mixtures", "activity"
 SUMMARY = "songs.json"
-FULL_SCALE = 1 - 2**-15
 
 
 def prepare_stems(
@@ -57,7 +54,7 @@ def prepare_stems(
         if not _is_whole(place / name / song.name, settings):
             _prepare(place / name / song.name, song, settings)
         if name != settings.train_part:
-            _save_for_tests(folder, name, song.name, settings)
+            save_test_song(folder, name, song.name, settings)
     path = place / SUMMARY
     if all(_is_whole(place / name / song.name, settings) for name, song in wanted):
         own = {name: [one for part_, one in wanted if part_ == name] for name in songs}
@@ -119,33 +116,15 @@ def _prepare(place: Path, song: SongFiles, settings: StemSettings) -> None:
     """Write a song's sources; its folder appears when all are there."""
     unfinished = place.with_name(f".{place.name}.{uuid.uuid4().hex}")
     try:
-        for source in settings.sources:
+        for source in settings.all_sources:
             samples = _converted(song.source(source), song.rate_hz, settings)
-            _save(unfinished / f"{source}.wav", samples, settings.rate_hz)
+            save_exactly(unfinished / f"{source}.wav", samples, settings.rate_hz)
         shutil.rmtree(place, ignore_errors=True)
         unfinished.replace(place)
     except OSError as error:
         raise BadFile(f"{place}: cannot be written ({error.strerror or error})") from None
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-
-
-def _save_for_tests(folder: Path, part: str, song: str, settings: StemSettings) -> None:
-    """Write a song's mixture, and which source plays when, unless they are there."""
-    mixture = folder / MIXTURES / part / f"{song}.wav"
-    activity = folder / ACTIVITY / part / f"{song}.rttm"
-    if mixture.is_file() and activity.is_file():
-        return
-    place = folder / FOLDER / part / song
-    stems = {source: read_samples(place / f"{source}.wav") for source in settings.sources}
-    _save(mixture, np.stack(list(stems.values())).sum(axis=0), settings.rate_hz)
-    save_rttm(activity, {song: true_activity(stems, settings.rate_hz)})
-
-
-def _save(path: Path, samples: Float32[np.ndarray, "channel time"], rate_hz: int) -> None:
-    """Write sound in 16 bits, or in 32 if it passes full scale."""
-    passes = np.abs(samples).max(initial=0) > FULL_SCALE
-    save_samples(path, samples, rate_hz, "float32" if passes else "int16")
 
 
 def _converted(
@@ -161,7 +140,7 @@ def _converted(
 
 
 def _is_whole(place: Path, settings: StemSettings) -> bool:
-    return all((place / f"{source}.wav").is_file() for source in settings.sources)
+    return all((place / f"{source}.wav").is_file() for source in settings.all_sources)
 
 
 def _check_made(place: Path, settings: StemSettings) -> None:
@@ -197,7 +176,8 @@ def _save_summary(
             "songs": [song.name for song in own],
             "duration_s": round(sum(song.duration_s for song in own), 1),
             "without": {
-                source: sum(not song.files[source] for song in own) for source in settings.sources
+                source: sum(not song.files[source] for song in own)
+                for source in settings.all_sources
             },
             "left_out": {
                 one.partition("/")[2]: why
@@ -207,7 +187,7 @@ def _save_summary(
         }
     facts = {
         "corpus": "stems",
-        "sources": list(settings.sources),
+        "sources": list(settings.all_sources),
         "parts": parts,
         "settings": settings.prepared(),
     }

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from diarize.corpora.factors import read_set
-from diarize.errors import BadCall, BadFile
-from diarize.formats.text import read_text
+from diarize.errors import BadCall
 from diarize.inference.factors_results import FactorResult, read_factors
-from diarize.scoring.grid import Grid
-from diarize.viz.curves import learning_curves
+from diarize.inference.image_report import curve_section, score_section
 from diarize.viz.image_page import Picture, Section
 from diarize.viz.sheets import lines_of, sheet
 
@@ -42,15 +39,14 @@ def sections_of(
         BadFile: a result that is not there, a score or a journal that is none.
     """
     result, n_planes = read_factors(folder), read_set(data, "test").n_planes
-    found = [_score(score)] if score else []
+    found = [score_section(score, "factors")] if score else []
     found += [_ladder(result, n_planes), _noise(result)]
     if result.edits.size:
         found.append(_edits(result, n_planes))
     if result.samples:
         found.append(_samples(result, n_planes, n_samples))
-    if journal and journal.exists():
-        found.append(_learning(journal))
-    return found
+    curves = curve_section(journal) if journal else None
+    return [*found, curves] if curves else found
 
 
 def _ladder(result: FactorResult, n_planes: int) -> Section:
@@ -99,27 +95,3 @@ def _samples(result: FactorResult, n_planes: int, n_samples: int) -> Section:
         took = f"{result.about.seconds.get(name, 0):.1f} s for {len(images)}"
         pictures.append(Picture(sheet(rows, n_planes), f"{name}, {took}"))
     return Section("Images from nothing", "The first ones made.", pictures=tuple(pictures))
-
-
-def _learning(journal: Path) -> Section:
-    try:
-        rows = [json.loads(line) for line in read_text(journal).splitlines()]
-    except ValueError:
-        raise BadFile(
-            f"{journal}: a line of it is no JSON; expected a training's journal"
-        ) from None
-    return Section("Learning", pictures=(Picture(learning_curves(rows), "loss of each phase"),))
-
-
-def _score(path: Path) -> Section:
-    try:
-        told = json.loads(read_text(path))
-        tables = tuple(
-            Grid(one["title"], tuple(one["header"]), tuple(map(tuple, one["rows"])))
-            for one in told["tables"]
-        )
-        return Section("Scores", grids=tables, lines=tuple(told["foot"]))
-    except (ValueError, KeyError, TypeError) as error:
-        if isinstance(error, BadFile):
-            raise
-        raise BadFile(f"{path}: not what diarize factors score -o writes") from None

@@ -129,8 +129,10 @@ def map_section(
     return Section("Latents", remark, pictures=tuple(pictures))
 
 
-def curve_section(journal: Path, origin: Origin) -> Section | None:
+def curve_section(journal: Path, origin: Origin | None = None) -> Section | None:
     """Return the curves of the training whose journal this is; None if it is not there.
+
+    `origin` tells what mixtures were made with; None where there are no mixtures.
 
     Raises:
         BadFile: it is no journal.
@@ -143,13 +145,15 @@ def curve_section(journal: Path, origin: Origin) -> Section | None:
         raise BadFile(
             f"{journal}: a line of it is no JSON; expected a training's journal"
         ) from None
+    if origin is None:
+        return Section("Learning", pictures=(Picture(learning_curves(rows), "loss of each phase"),))
     figure = learning_curves(rows, origin.presence, origin.noise_scale)
     caption = "loss, pi of each stream, b; broken lines: what the mixtures were made with"
     return Section("Learning", pictures=(Picture(figure, caption),))
 
 
-def score_section(path: Path) -> Section:
-    """Return the tables that `diarize images score -o` wrote.
+def score_section(path: Path, verb: str = "images") -> Section:
+    """Return the tables that `diarize VERB score -o` wrote.
 
     Raises:
         BadFile: it did not write this.
@@ -164,7 +168,7 @@ def score_section(path: Path) -> Section:
     except (ValueError, KeyError, TypeError) as error:
         if isinstance(error, BadFile):
             raise
-        raise BadFile(f"{path}: not what diarize images score -o writes") from None
+        raise BadFile(f"{path}: not what diarize {verb} score -o writes") from None
 
 
 def _examples(

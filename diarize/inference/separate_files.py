@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from diarize.audio.activity import Levels, playing
 from diarize.errors import BadCall, BadFile, DiarizeError, fault
 from diarize.formats.rttm import save_rttm
 from diarize.formats.tracks import SUBTYPES
 from diarize.formats.whole import whole
 from diarize.inference.separate import Progress, Separator, check_subtype
-from diarize.inference.separate_activity import Levels, playing
 from diarize.inference.separate_input import open_song
 from diarize.inference.separate_stream import Stems
 from diarize.inference.sources import Source

@@ -7,8 +7,8 @@ import torch
 from pyannote.core import Segment, Timeline
 from test_slakh import save_track
 
+from diarize.audio.activity import activity_of
 from diarize.corpora.batch import Supply
-from diarize.corpora.stem_activity import true_activity
 from diarize.corpora.stem_settings import NO_REMIX, Remix, StemSettings
 from diarize.corpora.stem_supply import StemSupply, remixed
 from diarize.corpora.stems import prepare_stems
@@ -207,6 +207,6 @@ def test_a_stem_plays_where_it_is_heard_and_short_pauses_are_played_through():
     stem[:, 8000:16000] = stem[:, 18000:24000] = 0.05  # 1 to 2 s, and 2.25 to 3 s
     stem[:, 32000:32400] = 0.05  # 50 ms from 4 s on
     faint = np.full((1, 40_000), 0.001)  # 40 dB below the others
-    turns = true_activity({"loud": loud, "stem": stem, "faint": faint}, 8000)
+    turns = activity_of({"loud": loud, "stem": stem, "faint": faint}, 8000)
     assert turns.label_timeline("stem") == Timeline([Segment(1.0, 3.0)])
     assert turns.labels() == ["loud", "stem"]

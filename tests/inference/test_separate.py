@@ -6,9 +6,9 @@ import soundfile
 import torch
 
 from diarize import Separator, SeparatorSettings, Tracks
+from diarize.audio.activity import ActivitySettings, Levels, playing
 from diarize.errors import BadCall, BadFile
 from diarize.inference import separate as separate_module
-from diarize.inference.separate_activity import ActivitySettings, Levels, playing
 from diarize.inference.separate_files import FileSettings, check_places, separate_all
 from diarize.inference.separate_input import open_song
 from diarize.inference.sources import find_sources

@@ -1,7 +1,8 @@
-"""Which instruments play when, by the levels of their stems."""
+"""Which instruments play when, by the levels of their stems: true ones, or as separated."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,6 @@ from jaxtyping import Float
 from pyannote.core import Annotation, Segment
 
 from diarize.audio.frames import FrameGrid, runs
-from diarize.inference.separate_stream import Stems
 
 HOP_S = 0.05
 _FAINTEST = 1e-12
@@ -40,12 +40,12 @@ class Levels:
         self.hop = max(1, round(HOP_S * rate_hz))
         self.hop_s = self.hop / rate_hz
         self._frames: list[Float[np.ndarray, "_row _frame"]] = []
-        self._rest = np.zeros((n_sources + 1, 0), np.float32)
+        self._rest = np.zeros((n_sources + 1, 0))
 
-    def add(self, stems: Stems) -> None:
+    def add(self, stems: Float[np.ndarray, "_source _channel _time"]) -> None:
         """Take in what follows."""
         rows = np.concatenate([stems, stems.sum(0, keepdims=True)])
-        power = np.concatenate([self._rest, (rows**2).mean(1)], axis=1)
+        power = np.concatenate([self._rest, (rows.astype(np.float64) ** 2).mean(1)], axis=1)
         n_frames = power.shape[1] // self.hop
         whole = power[:, : n_frames * self.hop].reshape(len(power), n_frames, self.hop)
         self._frames.append(whole.mean(2))
@@ -57,7 +57,7 @@ class Levels:
         if self._rest.shape[1]:
             found.append(self._rest.mean(1, keepdims=True))
         if not found:
-            found = [np.zeros((len(self._rest), 0), np.float32)]
+            found = [np.zeros((len(self._rest), 0))]
         return 10 * np.log10(np.concatenate(found, axis=1) + _FAINTEST)
 
 
@@ -86,3 +86,10 @@ def playing(
             if end_s - start_s >= settings.shortest_s:
                 turns[Segment(start_s, end_s), name] = name
     return turns
+
+
+def activity_of(stems: Mapping[str, Float[np.ndarray, "channel time"]], rate_hz: int) -> Annotation:
+    """When each of these stems plays, by the usual settings; labelled with its name."""
+    levels = Levels(len(stems), rate_hz)
+    levels.add(np.stack(list(stems.values())))
+    return playing(levels, tuple(stems))
