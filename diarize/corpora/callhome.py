@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from diarize.corpora.faults import Faults, not_there
 from diarize.corpora.fetching import FetchedCorpus
-from diarize.corpora.recordings import Found, Prepared, audio_in, list_recordings
+from diarize.corpora.recordings import Found, Prepared, list_recordings, present, sounds_in
 from diarize.corpora.references import read_references, read_regions
 from diarize.corpora.two_channel import read_two_channel, truth_of
 from diarize.errors import BadFile
@@ -59,7 +59,7 @@ def prepare_callhome(folder: Path, settings: CallhomeSettings, out: Path | None 
             reference that is missing or does not fit: all by id.
     """
     corpus = settings.corpus or folder / "corpus"
-    sounds = _sounds(corpus)
+    sounds = sounds_in(corpus, "conversation", WHAT_TO_PUT)
     faults = Faults("callhome")
     ids = {recording_id(path) for path in sounds}
     not_there(settings.recordings, ids, "recordings", "callhome")
@@ -96,15 +96,7 @@ def fetch_callhome(folder: Path, settings: CallhomeSettings) -> FetchedCorpus:
         BadFile: none are; it says exactly what to put where.
     """
     corpus = settings.corpus or folder / "corpus"
-    number = len(_sounds(corpus))
-    return FetchedCorpus(corpus, f"{number} conversation{'s' * (number != 1)}", is_new=False)
-
-
-def _sounds(corpus: Path) -> list[Path]:
-    found = audio_in(corpus) if corpus.is_dir() else []
-    if not found:
-        raise BadFile(f"{corpus}: no conversations; {WHAT_TO_PUT}")
-    return found
+    return present(corpus, "conversation", WHAT_TO_PUT)
 
 
 def _made(name: str, path: Path, faults: Faults) -> Annotation | None:

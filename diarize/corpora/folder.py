@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 
 from diarize.corpora.faults import Faults, not_there
 from diarize.corpora.fetching import FetchedCorpus
-from diarize.corpora.recordings import Found, Prepared, audio_in, list_recordings
+from diarize.corpora.recordings import Found, Prepared, list_recordings, present, sounds_in
 from diarize.corpora.references import Told, files_in, read_references, read_regions
-from diarize.errors import BadFile
 from diarize.formats.text import recording_id
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ def prepare_folder(folder: Path, settings: FolderSettings, out: Path | None = No
             passes the end of its audio: all by id.
     """
     corpus = settings.corpus or folder / "corpus"
-    sounds = _sounds(corpus)
+    sounds = sounds_in(corpus, "recording", WHAT_TO_PUT)
     faults = Faults("folder")
     ids = {recording_id(path) for path in sounds}
     not_there(settings.recordings, ids, "recordings", "folder")
@@ -78,15 +77,7 @@ def fetch_folder(folder: Path, settings: FolderSettings) -> FetchedCorpus:
         BadFile: none are; it says exactly what to put where.
     """
     corpus = settings.corpus or folder / "corpus"
-    number = len(_sounds(corpus))
-    return FetchedCorpus(corpus, f"{number} recording{'s' * (number != 1)}", is_new=False)
-
-
-def _sounds(corpus: Path) -> list[Path]:
-    found = audio_in(corpus) if corpus.is_dir() else []
-    if not found:
-        raise BadFile(f"{corpus}: no recordings; {WHAT_TO_PUT}")
-    return found
+    return present(corpus, "recording", WHAT_TO_PUT)
 
 
 def _turns(name: str, told: Told[Annotation], place: Path, faults: Faults) -> Annotation | None:

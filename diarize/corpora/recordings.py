@@ -15,6 +15,7 @@ import soundfile
 
 from diarize.audio.io import read_audio
 from diarize.corpora.faults import Faults
+from diarize.corpora.fetching import FetchedCorpus
 from diarize.errors import BadCall, BadFile
 from diarize.formats.manifest import Recording, write_manifest
 from diarize.formats.rttm import save_rttm
@@ -101,6 +102,28 @@ def audio_in(folder: Path) -> list[Path]:
         for path in folder.rglob("*")
         if path.suffix.lower() in AUDIO_ENDINGS and path.name[0] != "." and path.is_file()
     )
+
+
+def sounds_in(corpus: Path, what: str, remedy: str) -> list[Path]:
+    """The sound files of a corpus that nobody can fetch for its user; `what` they are.
+
+    Raises:
+        BadFile: there are none; the message ends with `remedy`.
+    """
+    found = audio_in(corpus) if corpus.is_dir() else []
+    if not found:
+        raise BadFile(f"{corpus}: no {what}s; {remedy}")
+    return found
+
+
+def present(corpus: Path, what: str, remedy: str) -> FetchedCorpus:
+    """What fetching says of such a corpus: how many there are.
+
+    Raises:
+        BadFile: there are none; the message ends with `remedy`.
+    """
+    number = len(sounds_in(corpus, what, remedy))
+    return FetchedCorpus(corpus, f"{number} {what}{'s' * (number != 1)}", is_new=False)
 
 
 def length_s(path: Path) -> float:
