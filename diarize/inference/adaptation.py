@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from diarize.features.segmentation import HOP_S, START_S
 from diarize.features.speaker import SpeakerNetwork
 from diarize.inference.attribute import Attributed, AttributorSettings, attribute_cast
 from diarize.inference.hearing import Heard
 from diarize.inference.scenes import Cast, cast_of
+from diarize.inference.voices import frame_of_each
 from diarize.models.msvae.speech.model import SpeechMSVAE
 
 SURE, UNSURE = (
@@ -67,6 +67,5 @@ def _alone(
     """Frames of the speaker network in which one talks alone."""
     others = np.delete(presence, speaker, axis=0).max(axis=0, initial=0.0)
     is_alone = (presence[speaker] > SURE) & (others < UNSURE)
-    middle_s = (np.arange(len(heard.voice)) + 0.5) * heard.voice_hop_s
-    index = ((middle_s - START_S) / HOP_S).astype(np.int64).clip(0, heard.n_frames - 1)
+    index = frame_of_each(len(heard.voice), heard.voice_hop_s, heard.n_frames)
     return np.flatnonzero(is_alone[index])

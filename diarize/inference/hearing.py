@@ -22,7 +22,7 @@ from diarize.features.segmentation import (
 )
 from diarize.features.speaker import SpeakerNetwork, all_frames
 from diarize.inference.stitch import NOBODY, overlap_add
-from diarize.inference.voices import GLIMPSE_SPEECH, Voices, hear_voices
+from diarize.inference.voices import GLIMPSE_SPEECH, Voices, frame_of_each, hear_voices
 
 MEL_PIECE = 3000  # frames of the segmentation of which mel spectra are made at once, 50 s
 AROUND_S = (0.5, 1.0, 1.5)
@@ -128,9 +128,7 @@ def voices_around(
 ) -> Float16[np.ndarray, "size moment dimension"]:
     """Embeddings of the speech within half of each of `AROUND_S` before and after each moment."""
     hop_s = speaker.hop_samples / RATE_HZ
-    middle_s = (np.arange(len(voice)) + 0.5) * hop_s
-    index = ((middle_s - START_S) / HOP_S).astype(np.int64).clip(0, len(speech) - 1)
-    on = speech[index] > GLIMPSE_SPEECH
+    on = speech[frame_of_each(len(voice), hop_s, len(speech))] > GLIMPSE_SPEECH
     first_at = first_moment(hop_s)
     last_at = max(first_at, len(voice))  # there is always a moment
     moments = np.arange(first_at, last_at + 1, round(AROUND_HOP_S / hop_s))

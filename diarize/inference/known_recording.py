@@ -9,11 +9,12 @@ import torch
 from jaxtyping import Bool, Float, Int
 
 from diarize.audio.frames import runs
-from diarize.features.segmentation import HOP_S, START_S
+from diarize.features.segmentation import HOP_S
 from diarize.features.speaker import SpeakerNetwork
 from diarize.inference.cluster import speaker_sets
 from diarize.inference.heard_files import HeardTruth
 from diarize.inference.scenes import Cast, cast_of
+from diarize.inference.voices import frame_of_each
 
 SAME = 0.35  # cosine of a found voice with a true one from which it is thought to be his
 LEAST_S = 0.24  # of speech, for a profile
@@ -26,8 +27,7 @@ class KnownRecording:
     def __init__(self, known: HeardTruth, speaker: SpeakerNetwork) -> None:
         self.known = known
         heard = known.heard
-        middle_s = (np.arange(len(heard.voice)) + 0.5) * heard.voice_hop_s
-        index = ((middle_s - START_S) / HOP_S).astype(np.int64).clip(0, heard.n_frames - 1)
+        index = frame_of_each(len(heard.voice), heard.voice_hop_s, heard.n_frames)
         self.talks = known.truth[:, index]  # on the frames of the speaker network
         self.speaker = speaker
         self._bridged: dict[float, Bool[np.ndarray, "speaker frame"]] = {}

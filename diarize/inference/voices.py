@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float16, Int
+from jaxtyping import Bool, Float, Float16, Int, Int64
 
 from diarize.features.segmentation import HOP_S, RATE_HZ, START_S, LocalActivity
 from diarize.features.speaker import SpeakerNetwork, VoiceMask, summarise_voices
@@ -142,14 +142,22 @@ def _locals(local: LocalActivity, hop_s: float) -> Iterator[tuple[int, int, Voic
             yield window, int(place), VoiceMask(first, chosen[index, place])
 
 
+def frame_of_each(n_voice_frames: int, hop_s: float, n_frames: int) -> Int64[np.ndarray, " voice"]:
+    """The segmentation's frame in which the middle of each frame of the speaker network lies.
+
+    `hop_s` is between the latter; there are `n_frames` of the segmentation, of which the first and
+    the last reach as far as the others do.
+    """
+    middle_s = (np.arange(n_voice_frames) + 0.5) * hop_s
+    return ((middle_s - START_S) / HOP_S).astype(np.int64).clip(0, n_frames - 1)
+
+
 def _glimpses(
     speech: Float[np.ndarray, " frame"], size_s: float, hop_s: float
 ) -> Iterator[VoiceMask]:
     """Windows of `size_s` every 0.2 s, with their frames that hold speech."""
     n_frames = int(np.ceil((START_S + len(speech) * HOP_S) / hop_s))
-    middle_s = (np.arange(n_frames) + 0.5) * hop_s
-    index = ((middle_s - START_S) / HOP_S).astype(np.int64).clip(0, len(speech) - 1)
-    on = speech[index] > GLIMPSE_SPEECH
+    on = speech[frame_of_each(n_frames, hop_s, len(speech))] > GLIMPSE_SPEECH
     size, step = round(size_s / hop_s), round(GLIMPSE_HOP_S / hop_s)
     for first in range(0, max(1, n_frames - size // 2), step):
         mask = on[first : first + size]

@@ -7,10 +7,20 @@ from diarize.features.segmentation import HOP_S, START_S, LocalActivity
 from diarize.inference.cluster import Units
 from diarize.inference.hearing import Heard, voices_around
 from diarize.inference.voices import Voices
+from diarize.models.msvae.speech.config import SpeechSettings
 
 N_DIMENSIONS = 6
 VOICE_HOP_S = 0.02
 UNIT_S = 2.0
+TINY = SpeechSettings(
+    trunk_width=8,
+    speaker_width=6,
+    profile_width=4,
+    memory=4,
+    n_latents=2,
+    n_background=2,
+    decoder_width=8,
+)
 
 
 class Pure:

@@ -5,27 +5,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from made_heard import N_DIMENSIONS, VOICE_HOP_S, Pure, made_heard, talk_of
+from made_heard import N_DIMENSIONS, TINY, VOICE_HOP_S, Pure, made_heard, talk_of
 
 from diarize.errors import BadCall
 from diarize.inference.adaptation import adapted, voices_anew
 from diarize.inference.attribute import Attributed, AttributorSettings
 from diarize.inference.scenes import cast_of
-from diarize.models.msvae.speech.config import SpeechSettings
 from diarize.models.msvae.speech.model import SpeechMSVAE, speaker_patterns
 
 EYE = np.eye(N_DIMENSIONS, dtype=np.float32)
 SPANS = [[(1.0, 9.0), (20.0, 24.0)], [(8.0, 14.0)]]  # together from 8 to 9 s
 N_FRAMES = 1778  # 30 s
-TINY = SpeechSettings(
-    trunk_width=8,
-    speaker_width=6,
-    profile_width=4,
-    memory=4,
-    n_latents=2,
-    n_background=2,
-    decoder_width=8,
-)
 
 
 class ByLikeness(SpeechMSVAE):

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from made_heard import N_DIMENSIONS, made_heard, talk_of
+from made_heard import N_DIMENSIONS, TINY, made_heard, talk_of
 
 from diarize.errors import BadCall, BadFile, MissingWeights
 from diarize.features.segmentation import HOP_S
@@ -30,15 +30,6 @@ from diarize.training.shipped import describe, ship
 EYE = np.eye(N_DIMENSIONS, dtype=np.float32)
 SPANS = [[(1.0, 9.0), (20.0, 24.0)], [(8.0, 14.0)], [(15.0, 19.0), (23.0, 29.0)]]
 N_FRAMES = 1778  # 30 s
-TINY = SpeechSettings(
-    trunk_width=8,
-    speaker_width=6,
-    profile_width=4,
-    memory=4,
-    n_latents=2,
-    n_background=2,
-    decoder_width=8,
-)
 ANY = SpeakerBounds()
 NOTHING = CountSettings(**{field.name: 0.0 for field in fields(CountSettings)})
 # odds: seconds of who talks least, and a factor of e for each tenth of the speech that is explained
