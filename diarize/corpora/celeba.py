@@ -18,6 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Int64, UInt8
 
+from diarize.config import at_least
 from diarize.corpora.factors import (
     PARTS,
     Factor,
@@ -26,7 +27,7 @@ from diarize.corpora.factors import (
     prepared_of,
     save_sets,
 )
-from diarize.errors import BadCall, BadFile
+from diarize.errors import BadFile
 from diarize.formats.text import read_rows, shown
 
 IMAGES, ATTRIBUTES = "img_align_celeba", "list_attr_celeba.txt"
@@ -58,9 +59,7 @@ class CelebaSettings:
     part: Part = "train"
 
     def __post_init__(self) -> None:
-        for name, least in (("seed", 0), ("side", 1), ("n_most", 0), ("batch", 1)):
-            if getattr(self, name) < least:
-                raise BadCall(f"{name} = {getattr(self, name)}; expected {least} or more")
+        at_least(self, seed=0, side=1, n_most=0, batch=1)
 
     def prepared(self) -> dict[str, Any]:
         """The settings that what is prepared hangs on, as JSON has them."""

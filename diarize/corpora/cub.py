@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float32, Int64
 
+from diarize.config import at_least
 from diarize.corpora.chance import generator_of
 from diarize.corpora.view_supply import ViewSupply
 from diarize.corpora.view_tables import PARTS, TableSet, ViewTable, save_tables
@@ -63,16 +64,7 @@ class CubSettings:
     missing_share: float = 0.0
 
     def __post_init__(self) -> None:
-        for name, least in (
-            ("side", 8),
-            ("n_captions", 1),
-            ("length", 2),
-            ("least_said", 0),
-            ("batch", 2),
-            ("seed", 0),
-        ):
-            if getattr(self, name) < least:
-                raise BadCall(f"{name} = {getattr(self, name)}; expected {least} or more")
+        at_least(self, side=8, n_captions=1, length=2, least_said=0, batch=2, seed=0)
         if min(self.dev_share, self.test_share) < 0 or self.dev_share + self.test_share >= 1:
             raise BadCall(
                 f"dev_share = {self.dev_share}, test_share = {self.test_share}; expected 0 or "

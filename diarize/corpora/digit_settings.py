@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from diarize.config import at_least, at_most
 from diarize.corpora.distortion import Distortion
 from diarize.corpora.letters import LETTERS
 from diarize.corpora.mnist import N_CLASSES
@@ -89,15 +90,7 @@ class DigitSettings:
     def __post_init__(self) -> None:
         self._check_streams()
         self._check_shares()
-        for name, least in (
-            ("seed", 0),
-            ("letter_images", 10),
-            ("n_test_mixtures", 1),
-            ("mixture_batch", 1),
-            ("expert_batch", 1),
-        ):
-            if getattr(self, name) < least:
-                raise BadCall(f"{name} = {getattr(self, name)}; expected {least} or more")
+        at_least(self, seed=0, letter_images=10, n_test_mixtures=1, mixture_batch=1, expert_batch=1)
         if self.n_train_mixtures < self.mixture_batch:
             raise BadCall(
                 f"n_train_mixtures = {self.n_train_mixtures}; expected at least one batch of "
@@ -148,9 +141,7 @@ class DigitSettings:
             raise BadCall(f"labelled_share = {self.labelled_share}; expected over 0, up to 1")
         if not 0 <= self.dev_share < 1:
             raise BadCall(f"dev_share = {self.dev_share}; expected 0 or more, under 1")
-        for name in ("presence", "known_share", "augment_share", "expert_noise_share"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise BadCall(f"{name} = {getattr(self, name)}; expected 0 to 1")
+        at_most(self, presence=1, known_share=1, augment_share=1, expert_noise_share=1)
         if not 0 <= self.noise_scale < math.inf:
             raise BadCall(f"noise_scale = {self.noise_scale}; expected 0 or more")
         for name in ("presence_by_count", "known_by_count"):

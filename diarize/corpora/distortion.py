@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from diarize.config import at_most
 from diarize.errors import BadCall
 
 FRAME_PX = 28  # the lengths below are in pixels of an image of this size, whatever is distorted
@@ -30,9 +31,7 @@ class Distortion:
     elastic_knots: int = 5
 
     def __post_init__(self) -> None:
-        for name, most in (("rotation_deg", 180), ("scale", 0.9), ("shear", 2)):
-            if not 0 <= getattr(self, name) <= most:
-                raise BadCall(f"{name} = {getattr(self, name)}; expected 0 to {most}")
+        at_most(self, rotation_deg=180, scale=0.9, shear=2)
         for name in ("shift_px", "elastic_px"):
             if not 0 <= getattr(self, name) <= FRAME_PX:
                 raise BadCall(f"{name} = {getattr(self, name)}; expected 0 to {FRAME_PX} pixels")

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from diarize.config import at_least
 from diarize.corpora.chance import generator_of
 from diarize.corpora.factors import Factor, FactorImages, Part, prepared_of, save_sets
 from diarize.corpora.mnist import N_CLASSES, Digits, content_hashes, read_mnist
@@ -34,9 +35,7 @@ class MnistImageSettings:
     part: Part = "train"
 
     def __post_init__(self) -> None:
-        for name, least in (("seed", 0), ("n_most", 0), ("batch", 1)):
-            if getattr(self, name) < least:
-                raise BadCall(f"{name} = {getattr(self, name)}; expected {least} or more")
+        at_least(self, seed=0, n_most=0, batch=1)
         if not 0 <= self.dev_share < 1:
             raise BadCall(f"dev_share = {self.dev_share}; expected 0 or more, under 1")
 

@@ -14,9 +14,9 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Int64, UInt8
 
+from diarize.config import at_least
 from diarize.corpora.chance import generator_of
 from diarize.corpora.factors import Factor, FactorImages, Part, prepared_of, save_sets
-from diarize.errors import BadCall
 
 NAMES = ("x", "y", "size", "tilt", "brightness")
 LENGTH = (0.14, 0.26)  # of half a bar, in sides of the image, for the smallest and the largest
@@ -51,17 +51,7 @@ class SpriteSettings:
     part: Part = "train"
 
     def __post_init__(self) -> None:
-        for name, least in (
-            ("seed", 0),
-            ("side", 8),
-            ("n_levels", 2),
-            ("n_train", 1),
-            ("n_dev", 0),
-            ("n_test", 1),
-            ("batch", 1),
-        ):
-            if getattr(self, name) < least:
-                raise BadCall(f"{name} = {getattr(self, name)}; expected {least} or more")
+        at_least(self, seed=0, side=8, n_levels=2, n_train=1, n_dev=0, n_test=1, batch=1)
 
     def prepared(self) -> dict[str, Any]:
         """The settings that what is prepared hangs on, as JSON has them."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from diarize.config import at_most
 from diarize.corpora.synthesizer import Name
 from diarize.errors import BadCall
 
@@ -37,16 +38,7 @@ class Variation:
     room: float = 0.4
 
     def __post_init__(self) -> None:
-        for name, most in (
-            ("program", 1),
-            ("tempo", 0.5),
-            ("semitones", 12),
-            ("gain_db", 40),
-            ("velocity", 2),
-            ("room", 1),
-        ):
-            if not 0 <= getattr(self, name) <= most:
-                raise BadCall(f"{name} = {getattr(self, name)}; expected 0 to {most}")
+        at_most(self, program=1, tempo=0.5, semitones=12, gain_db=40, velocity=2, room=1)
 
 
 @dataclass(frozen=True)

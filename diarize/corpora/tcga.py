@@ -20,6 +20,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float, Float32, Int64
 
+from diarize.config import at_least
 from diarize.corpora.chance import generator_of
 from diarize.corpora.view_supply import ViewSupply
 from diarize.corpora.view_tables import PARTS, TableSet, ViewTable, save_tables
@@ -70,9 +71,7 @@ class TcgaSettings:
             raise BadCall(f"dev_share = {self.dev_share}; expected above 0, under 1")
         if not 0 <= self.missing_share < 1:
             raise BadCall(f"missing_share = {self.missing_share}; expected 0 or more, under 1")
-        for name, least in (("n_features", 1), ("batch", 2), ("seed", 0)):
-            if getattr(self, name) < least:
-                raise BadCall(f"{name} = {getattr(self, name)}; expected {least} or more")
+        at_least(self, n_features=1, batch=2, seed=0)
 
     def prepared(self) -> dict[str, Any]:
         """The settings that what is prepared hangs on, as JSON has them."""

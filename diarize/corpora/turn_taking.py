@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from diarize.audio.io import RATE_HZ
+from diarize.config import at_most
 from diarize.corpora.phrases import Spoken
 from diarize.errors import BadCall
 
@@ -53,9 +54,7 @@ class TurnTaking:
     company: float = 0.0  # chance that a third person joins a backchannel, then a fourth
 
     def __post_init__(self) -> None:
-        for name in ("overlap_share", "stay", "silence", "interrupts", "company"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise BadCall(f"{name} = {getattr(self, name)}; expected 0 to 1")
+        at_most(self, overlap_share=1, stay=1, silence=1, interrupts=1, company=1)
         if not -1 < self.length_memory < 1:
             raise BadCall(f"length_memory = {self.length_memory}; expected over -1 and under 1")
         for low, high, least in (

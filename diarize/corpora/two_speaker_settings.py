@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from diarize.config import at_least, at_most
 from diarize.errors import BadCall
 from diarize.features.chunks import ChunkSettings
 
@@ -71,18 +72,14 @@ class TwoSpeakerSettings:
     def __post_init__(self) -> None:
         if self.speakers[0] == self.speakers[1]:
             raise BadCall(f"speakers = {list(self.speakers)}; expected two different names")
-        for name in ("n_train", "n_dev", "n_test", "mixture_batch"):
-            if getattr(self, name) < 1:
-                raise BadCall(f"{name} = {getattr(self, name)}; expected 1 or more")
+        at_least(self, n_train=1, n_dev=1, n_test=1, mixture_batch=1)
         if self.expert_batch < 2 or self.expert_batch % 2:
             raise BadCall(
                 f"expert_batch = {self.expert_batch}; expected 2, 4, 6 ...: half a stream"
             )
         if self.duration_s < 10:
             raise BadCall(f"duration_s = {self.duration_s}; expected 10 s or more")
-        for name in ("test_share", "dev_share", "labelled_share", "known_share", "overlap"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise BadCall(f"{name} = {getattr(self, name)}; expected 0 to 1")
+        at_most(self, test_share=1, dev_share=1, labelled_share=1, known_share=1, overlap=1)
         if self.test_share + self.dev_share >= 1 or not self.labelled_share:
             raise BadCall("test_share and dev_share, or labelled_share, leave nothing to train on")
         if abs(sum(self.known_by_count) - 1) > 1e-6 or min(self.known_by_count) < 0:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
+from diarize.config import at_most
 from diarize.errors import BadCall, BadFile
 from diarize.features.segmentation import HOP_S
 from diarize.inference.cluster import SpeakerBounds, SpeakerSet
@@ -64,9 +65,7 @@ class AttributorSettings:
             raise BadCall(
                 f"block_s = {self.block_s}, margin_s = {self.margin_s}; above 0, and 0 or more"
             )
-        for name in ("window_weight", "least_speech"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise BadCall(f"{name} = {getattr(self, name)}; 0 to 1 would be right")
+        at_most(self, window_weight=1, least_speech=1)
         if self.passes < 0:
             raise BadCall(f"passes = {self.passes}; 0 or more would be right")
         for name in ("mean_on_s", "mean_off_s"):

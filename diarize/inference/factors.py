@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from diarize.config import at_least
 from diarize.corpora.chance import generator_of, torch_generator
 from diarize.corpora.factors import read_set
 from diarize.errors import BadCall
@@ -109,13 +110,21 @@ class FactorInferSettings:
     threads: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (
-            *(("n_images", 0), ("n_levels", 1), ("n_steps", 1), ("ancestral_steps", 1)),
-            *(("n_samples", 2), ("n_shown", 1), ("n_edited", 1), ("n_amounts", 1)),
-            *(("batch", 1), ("seed", 0), ("threads", 0), ("edit_beta", 0)),
-        ):
-            if not least <= getattr(self, name) < math.inf:
-                raise BadCall(f"{name} = {getattr(self, name)}; expected {least} or more")
+        at_least(
+            self,
+            n_images=0,
+            n_levels=1,
+            n_steps=1,
+            ancestral_steps=1,
+            n_samples=2,
+            n_shown=1,
+            n_edited=1,
+            n_amounts=1,
+            batch=1,
+            seed=0,
+            threads=0,
+            edit_beta=0,
+        )
         if self.n_amounts % 2 == 0:
             raise BadCall(f"n_amounts = {self.n_amounts}; expected an odd number")
         if any(steps < 1 for steps in self.few_steps):

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32
 
+from diarize.config import at_least
 from diarize.corpora.factors import FactorImages, read_set
-from diarize.errors import BadCall, BadFile
+from diarize.errors import BadFile
 from diarize.inference.factors_results import FactorResult, read_factors
 from diarize.inference.image_sets import sha256_of
 from diarize.scoring.disentanglement import mutual_information_gap, total_auroc_difference
@@ -40,9 +41,7 @@ class FactorScoreSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (("n_dci", 0), ("n_components", 1), ("seed", 0)):
-            if getattr(self, name) < least:
-                raise BadCall(f"{name} = {getattr(self, name)}; expected {least} or more")
+        at_least(self, n_dci=0, n_components=1, seed=0)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Int64
 
+from diarize.config import at_least
 from diarize.corpora.chance import generator_of
 from diarize.corpora.digit_mixtures import DigitMixtures, as_floats, read_mixtures
 from diarize.corpora.digit_sets import read_images
@@ -51,15 +52,7 @@ class ImageReportSettings:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        for name, least in (
-            ("n_examples", 1),
-            ("n_maps", 0),
-            ("n_mapped", 2),
-            ("n_steps", 2),
-            ("seed", 0),
-        ):
-            if getattr(self, name) < least:
-                raise BadCall(f"{name} = {getattr(self, name)}; expected {least} or more")
+        at_least(self, n_examples=1, n_maps=0, n_mapped=2, n_steps=2, seed=0)
         if not 0 < self.reach < float("inf"):
             raise BadCall(f"reach = {self.reach}; expected a number above 0")
 

@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float32
 from torch import nn
 
+from diarize.config import at_least
 from diarize.corpora.chance import generator_of, torch_generator
 from diarize.corpora.digit_mixtures import DigitMixtures, read_mixtures
 from diarize.errors import BadCall, BadFile
@@ -64,9 +65,7 @@ class ImageInferSettings:
     threads: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (("n_samples", 0), ("batch", 1), ("seed", 0), ("threads", 0)):
-            if getattr(self, name) < least:
-                raise BadCall(f"{name} = {getattr(self, name)}; expected {least} or more")
+        at_least(self, n_samples=0, batch=1, seed=0, threads=0)
         if not (self.given or self.unknown):
             raise BadCall("given = false and unknown = false; expected one of them at least")
 

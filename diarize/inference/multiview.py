@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor, nn
 
+from diarize.config import at_least
 from diarize.corpora.chance import generator_of, torch_generator
 from diarize.corpora.tensors import save_tensors
 from diarize.corpora.view_sets import ViewSet, open_views
@@ -53,17 +54,7 @@ class MultiviewInferSettings:
     threads: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (
-            ("n_train", 2),
-            ("n_tried", 0),
-            ("n_made", 2),
-            ("n_samples", 2),
-            ("batch", 1),
-            ("seed", 0),
-            ("threads", 0),
-        ):
-            if getattr(self, name) < least:
-                raise BadCall(f"{name} = {getattr(self, name)}; expected {least} or more")
+        at_least(self, n_train=2, n_tried=0, n_made=2, n_samples=2, batch=1, seed=0, threads=0)
 
 
 def try_views(

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from diarize.errors import BadCall
+from diarize.config import at_least
 from diarize.inference.multiview_results import AboutViews, read_about_views, read_made
 from diarize.viz.image_page import Picture, Section
 from diarize.viz.latents import latent_scatter
@@ -30,9 +30,7 @@ class MultiviewReportSettings:
     n_mapped: int = 1500
 
     def __post_init__(self) -> None:
-        for name, least in (("n_examples", 1), ("n_samples", 1), ("n_mapped", 3)):
-            if getattr(self, name) < least:
-                raise BadCall(f"{name} = {getattr(self, name)}; expected {least} or more")
+        at_least(self, n_examples=1, n_samples=1, n_mapped=3)
 
 
 def view_sections(folder: Path, settings: MultiviewReportSettings) -> tuple[Section, ...]:

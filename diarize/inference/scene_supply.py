@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 import torch
 
+from diarize.config import at_least, at_most
 from diarize.corpora.batch import Scenes
 from diarize.corpora.chance import generator_of
 from diarize.errors import BadCall, BadFile
@@ -67,16 +68,12 @@ class SceneSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("n_batches", "batch", "n_speakers"):
-            if getattr(self, name) < 1:
-                raise BadCall(f"{name} = {getattr(self, name)}; 1 or more would be right")
+        at_least(self, n_batches=1, batch=1, n_speakers=1)
         if not 1 <= self.window_s <= 60:
             raise BadCall(f"window_s = {self.window_s}; 1 to 60 seconds would be right")
         if not self.pauses_s or min(self.pauses_s) <= 0:
             raise BadCall(f"pauses_s = {list(self.pauses_s)}; numbers above 0 would be right")
-        for name in ("found_share", "leave_out", "stranger_share", "impure_share"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise BadCall(f"{name} = {getattr(self, name)}; 0 to 1 would be right")
+        at_most(self, found_share=1, leave_out=1, stranger_share=1, impure_share=1)
         if not 0 < self.least_profile_s <= self.most_profile_s:
             raise BadCall(
                 f"least_profile_s = {self.least_profile_s}; above 0, and at most "

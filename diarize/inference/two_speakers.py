@@ -13,7 +13,7 @@ from pyannote.core import Annotation
 
 from diarize.audio.frames import FrameGrid
 from diarize.audio.io import RATE_HZ, audio_from_array
-from diarize.config import build
+from diarize.config import at_least, at_most, build
 from diarize.corpora.chance import generator_of, torch_generator
 from diarize.corpora.chunk_supply import levelled, silent_values, talk_in_chunks
 from diarize.corpora.two_channel import TwoChannel
@@ -70,12 +70,8 @@ class TwoSpeakerInferSettings:
     threads: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("threshold", "clean_threshold", "vad_threshold", "share"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise BadCall(f"{name} = {getattr(self, name)}; expected 0 to 1")
-        for name in ("n_samples", "mean_s", "evidence", "shortest_gap_s", "shortest_turn_s"):
-            if getattr(self, name) < 0:
-                raise BadCall(f"{name} = {getattr(self, name)}; expected 0 or more")
+        at_most(self, threshold=1, clean_threshold=1, vad_threshold=1, share=1)
+        at_least(self, n_samples=0, mean_s=0, evidence=0, shortest_gap_s=0, shortest_turn_s=0)
         if self.batch < 1:
             raise BadCall(f"batch = {self.batch}; expected 1 or more")
 

@@ -522,12 +522,12 @@ def test_without_both_means_there_is_no_chain(heard, cast, means):
         ({"block_s": 0.0}, "block_s = 0.0"),
         ({"block_s": -1.0}, "block_s = -1.0"),
         ({"margin_s": -0.5}, "margin_s = -0.5"),
-        ({"window_weight": -0.1}, "window_weight = -0.1; 0 to 1"),
-        ({"window_weight": 1.5}, "window_weight = 1.5; 0 to 1"),
-        ({"window_weight": float("nan")}, "window_weight = nan; 0 to 1"),
-        ({"least_speech": -0.1}, "least_speech = -0.1; 0 to 1"),
-        ({"least_speech": 1.01}, "least_speech = 1.01; 0 to 1"),
-        ({"least_speech": float("nan")}, "least_speech = nan; 0 to 1"),
+        ({"window_weight": -0.1}, "window_weight = -0.1; expected 0 to 1"),
+        ({"window_weight": 1.5}, "window_weight = 1.5; expected 0 to 1"),
+        ({"window_weight": float("nan")}, "window_weight = nan; expected 0 to 1"),
+        ({"least_speech": -0.1}, "least_speech = -0.1; expected 0 to 1"),
+        ({"least_speech": 1.01}, "least_speech = 1.01; expected 0 to 1"),
+        ({"least_speech": float("nan")}, "least_speech = nan; expected 0 to 1"),
     ],
 )
 def test_settings_that_cannot_be_meant_are_refused(settings, found):

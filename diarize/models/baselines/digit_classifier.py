@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from diarize.config import at_least
 from diarize.errors import BadCall
 from diarize.models.contract import Batch, Losses
 
@@ -34,9 +35,7 @@ class DigitClassifierSettings:
     n_hidden: int = 96
 
     def __post_init__(self) -> None:
-        for name in ("n_classes", "n_hidden"):
-            if getattr(self, name) < 1:
-                raise BadCall(f"{name} = {getattr(self, name)}; expected 1 or more")
+        at_least(self, n_classes=1, n_hidden=1)
         if not self.channels or min(self.channels) < 1:
             raise BadCall(f"channels = {self.channels}; expected at least one, none of them 0")
         if self.kernel < 1 or self.kernel % 2 == 0:

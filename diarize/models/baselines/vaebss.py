@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from diarize.config import at_least
 from diarize.errors import BadCall
 from diarize.models.contract import Attribution, Batch, Losses
 
@@ -47,9 +48,7 @@ class VAEBSSSettings:
     learns_scale: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("n_pixels", "n_sources", "n_latent", "beta_epochs"):
-            if getattr(self, name) < 1:
-                raise BadCall(f"{name} = {getattr(self, name)}; expected 1 or more")
+        at_least(self, n_pixels=1, n_sources=1, n_latent=1, beta_epochs=1)
         if not self.widths or min(self.widths) < 1:
             raise BadCall(f"widths = {self.widths}; expected at least one layer, none of width 0")
         if not 0 <= self.beta < math.inf:

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from diarize.config import at_least
 from diarize.errors import BadCall
 from diarize.models.contract import Batch, Losses
 
@@ -39,9 +40,7 @@ class ViewJudgeSettings:
     n_hidden: int = 128
 
     def __post_init__(self) -> None:
-        for name in ("n_views", "n_planes", "n_shared", "n_hidden"):
-            if getattr(self, name) < 1:
-                raise BadCall(f"{name} = {getattr(self, name)}; expected 1 or more")
+        at_least(self, n_views=1, n_planes=1, n_shared=1, n_hidden=1)
         if self.n_private < 0 or not self.widths or min(self.widths) < 1:
             raise BadCall(
                 f"n_private = {self.n_private}, widths = {list(self.widths)}; expected 0 or more, "
