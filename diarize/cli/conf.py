@@ -1,12 +1,15 @@
-"""`diarize conf FILE`: the settings a conf file comes to, one canonical JSON object."""
+"""`diarize conf FILE`: the settings a conf file comes to, one canonical JSON object; or one."""
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from diarize.config import LAST_TABLE, read_toml, until
+from diarize.errors import BadCall
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,6 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=LAST_TABLE,
         help=f"only the tables that decide what this stage makes: {', '.join(LAST_TABLE)}",
     )
+    told = 'one setting alone, such as data.sources, words of a list a space apart; "" if not set'
+    parser.add_argument("--get", metavar="TABLE.KEY", help=told)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -25,5 +30,18 @@ def run(arguments: argparse.Namespace) -> int:
     settings = read_toml(arguments.file)
     if arguments.until:
         settings = until(settings, arguments.until)
+    if arguments.get:
+        print(_one(settings, arguments.get))
+        return 0
     print(json.dumps(settings, indent=2, sort_keys=True, ensure_ascii=False, default=str))
     return 0
+
+
+def _one(settings: Mapping[str, Any], name: str) -> str:
+    """A setting as words for a shell."""
+    value: Any = settings
+    for key in name.split("."):
+        value = value.get(key, "") if isinstance(value, Mapping) else ""
+    if isinstance(value, Mapping):
+        raise BadCall(f"--get {name}; it is a table, with {', '.join(value)}")
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -12,7 +12,8 @@ from diarize.corpora import instruments, musdb18hq
 from diarize.errors import BadCall
 
 WINDOWS = ("train_part", "window_s", "batch", "n_batches", "remix", "least_active", "seed")
-ON_THE_FLY = frozenset(("songs", "parts", *WINDOWS))  # what no prepared file hangs on
+MIXED = ("sources", "sounding_rms")
+ON_THE_FLY = frozenset(("songs", "parts", *WINDOWS, *MIXED))  # what no prepared file hangs on
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,9 @@ class StemSettings:
         songs: where they are. None: the data folder itself.
         division, resplit, by: of Slakh's tracks, see `corpora.slakh`.
         parts: that are prepared, as the layout names them. Empty: all that are there.
+        sources: that mixtures are made of, such as drums and bass, in the order that batches have
+            them. Empty: all of the layout. Every source is prepared all the same, once for all
+            confs; sets to test on are made for each choice, see `corpora.stem_sets`.
         rate_hz: of what is prepared.
         n_channels: 1 (the mean of all) or 2.
         least_s, most_s: shorter songs, and longer ones, are left out. MSDM and the RQ-VAE take
@@ -73,6 +77,10 @@ class StemSettings:
         batch: windows in each.      n_batches: in an epoch.
         remix: how they are changed.
         least_active: windows with fewer sources that sound are drawn again (up to ten times).
+        sounding_rms: from which root mean square on a source counts as sounding in a window, before
+            it is remixed. 0: whatever its samples say that is not silence. Above 0, no window with
+            fewer sources than `least_active` is handed out. Composable representations (arXiv
+            2408.09792) are trained and tested with 0.01 and all sources.
         seed: of all that is drawn.
     """
 
@@ -83,6 +91,7 @@ class StemSettings:
     resplit: Path | None = None
     by: Literal["program_num", "inst_class"] = "program_num"
     parts: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
     rate_hz: int = 22050
     n_channels: Literal[1, 2] = 1
     least_s: float = 12.0
@@ -93,9 +102,15 @@ class StemSettings:
     n_batches: int = 500
     remix: Remix = field(default_factory=Remix)
     least_active: int = 1
+    sounding_rms: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "sources", self.sources or self.all_sources)
+        strange = [one for one in self.sources if one not in self.all_sources]
+        if strange or len(set(self.sources)) < len(self.sources):
+            there = ", ".join(self.all_sources)
+            raise BadCall(f"sources = {list(self.sources)}; expected some of {there}, each once")
         if not 8000 <= self.rate_hz <= 96000:
             raise BadCall(f"rate_hz = {self.rate_hz}; expected 8000 to 96000")
         if len(set(self.parts)) < len(self.parts):
@@ -109,11 +124,18 @@ class StemSettings:
                 raise BadCall(f"{name} = {getattr(self, name)}; expected 1 or more")
         if not 0 <= self.least_active <= len(self.sources):
             raise BadCall(f"least_active = {self.least_active}; expected 0 to {len(self.sources)}")
+        if not 0 <= self.sounding_rms < 1:
+            raise BadCall(f"sounding_rms = {self.sounding_rms}; expected 0 to less than 1")
 
     @property
-    def sources(self) -> tuple[str, ...]:
-        """The names of the stems, in the order that batches have them."""
+    def all_sources(self) -> tuple[str, ...]:
+        """The stems that the layout has, in its order: what is prepared."""
         return instruments.SOURCES if self.layout == "slakh" else musdb18hq.SOURCES
+
+    @property
+    def choice(self) -> str:
+        """What sets of these sources alone are called, such as drums_bass; "" of all sources."""
+        return "" if set(self.sources) == set(self.all_sources) else "_".join(self.sources)
 
     @property
     def n_samples(self) -> int:

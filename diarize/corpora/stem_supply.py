@@ -13,13 +13,14 @@ from jaxtyping import Float32
 from diarize.audio.mix import gain
 from diarize.corpora.batch import Songs
 from diarize.corpora.chance import generator_of
+from diarize.corpora.stem_sets import FOLDER, sounds
 from diarize.corpora.stem_settings import Remix, StemSettings
-from diarize.corpora.stems import FOLDER, prepared_songs
+from diarize.corpora.stems import prepared_songs
 from diarize.errors import BadFile
 from diarize.formats.tracks import TrackFiles, read_samples, read_track
 
-SILENT = 1e-4  # the highest sample of what counts as silence in a window
 TRIES = 10  # of a window
+MOST_TRIES = 1000  # where sources have to sound
 REDRAWS = 4  # of a stem in it
 
 
@@ -40,7 +41,7 @@ class StemSupply:
         self.settings = settings
         part = settings.train_part
         names = prepared_songs(Path(folder), settings).get(part, [])
-        place = Path(folder) / FOLDER / part
+        self.place = place = Path(folder) / FOLDER / part
         songs = [read_track(place / name, settings.sources) for name in names]
         self.songs = [song for song in songs if song.n_samples >= settings.n_samples]
         if not self.songs:
@@ -62,12 +63,26 @@ class StemSupply:
             yield Songs(inputs=stems.sum(1, keepdim=True), stems=stems)
 
     def window(self, chance: np.random.Generator) -> Float32[np.ndarray, "source time"]:
-        """The stems of one window."""
-        for _ in range(TRIES):
+        """The stems of one window.
+
+        Raises:
+            BadFile: sources have to sound, and do in none of a thousand windows.
+        """
+        wanted, has_to = self.settings.least_active, self.settings.sounding_rms > 0
+        for _ in range(MOST_TRIES if has_to else TRIES):
             stems = self._drawn(chance)
-            if sum(map(_sounds, stems)) >= self.settings.least_active:
-                break
-        return remixed(stems, self.settings.remix, chance)
+            if sum(map(self._sounds, stems)) >= wanted:
+                return remixed(stems, self.settings.remix, chance)
+        if not has_to:
+            return remixed(stems, self.settings.remix, chance)
+        raise BadFile(
+            f"{self.place}: {MOST_TRIES} windows of {self.settings.window_s:g} s, in none of which "
+            f"{wanted} of {', '.join(self.settings.sources)} reach sounding_rms = "
+            f"{self.settings.sounding_rms:g}"
+        )
+
+    def _sounds(self, stem: Float32[np.ndarray, " time"]) -> bool:
+        return sounds(stem, self.settings.sounding_rms)
 
     def _drawn(self, chance: np.random.Generator) -> Float32[np.ndarray, "source time"]:
         """A window as it is in a song, or with each stem from a place of its own."""
@@ -79,7 +94,7 @@ class StemSupply:
         for source in sources:
             row = self._read(self._place(chance), source)
             for _ in range(REDRAWS):
-                if _sounds(row) or chance.random() >= remix.sounding:
+                if self._sounds(row) or chance.random() >= remix.sounding:
                     break
                 row = self._read(self._place(chance), source)
             rows.append(row)
@@ -101,10 +116,6 @@ class StemSupply:
 class _Place:
     song: TrackFiles
     start: int
-
-
-def _sounds(stem: Float32[np.ndarray, " time"]) -> bool:
-    return bool(np.abs(stem).max() > SILENT)
 
 
 def remixed(

@@ -2,7 +2,8 @@
 # Stage 2: every source of every song in a file of its own, at the model's rate, --nj songs at once.
 # reads   $data/{train,validation,test,...}, or the corpus in the folder SONGS
 # writes  $data/stems/PART/SONG/SOURCE.wav  $data/stems/songs.json
-#         $data/mixtures/PART/SONG.wav  $data/activity/PART/SONG.rttm, but of the part to train on
+#         $data/mixtures/PART/SONG.wav  $data/activity/PART/SONG.rttm, but of the part to train on;
+#         with sources = ["drums", "bass"] in the conf, $data/drums_bass/{stems,mixtures,activity}
 set -euo pipefail
 settings=$conf
 if [[ -n ${SONGS:-} ]]; then

@@ -1,7 +1,8 @@
 # shellcheck shell=bash disable=SC2154  # stages.sh exports python, conf, data, exp, nj, launcher
 # Stage 5: the stems of stage 4 against the true ones, with a floor and a ceiling; beside them those of
 # each experiment named in $1 $2 ..., as far as they are there.
-# reads   $data/stems/test*/  $data/activity/test*/  $exp/result/  $exp/../NAME/result/
+# reads   $data/stems/test*/  $data/activity/test*/ (in $data/drums_bass of drums and bass alone)
+#         $exp/result/  $exp/../NAME/result/
 # writes  $exp/score/PART.txt  $exp/score/PART.md  $exp/score/PART.json
 #         $exp/score/PART.activity.txt  $exp/score/PART.activity.json (which instrument plays when)
 #         $exp/score.txt (all parts)
@@ -9,7 +10,9 @@ set -euo pipefail
 others=$(dirname "$exp")
 mkdir -p "$exp/score"
 : > "$exp/score.txt.new"
-for truth in "$data"/stems/test*/; do
+sources=$("$python" -m diarize conf "$conf" --get data.sources)
+sets=$data/${sources// /_}
+for truth in "$sets"/stems/test*/; do
   [[ -d $truth ]] || continue
   part=$(basename "$truth")
   options=()
@@ -20,7 +23,7 @@ for truth in "$data"/stems/test*/; do
   "$python" -m diarize score "$truth" "$exp/result/$part" --name "$(basename "$exp")" \
     --json "$exp/score/$part.json" --markdown "$exp/score/$part.md" ${options[@]+"${options[@]}"} \
     > "$exp/score/$part.txt"
-  "$python" -m diarize score "$data/activity/$part" "$exp/result/$part" --convention full \
+  "$python" -m diarize score "$sets/activity/$part" "$exp/result/$part" --convention full \
     --json "$exp/score/$part.activity.json" > "$exp/score/$part.activity.txt"
   { echo "$part"; cat "$exp/score/$part.txt"; echo; } >> "$exp/score.txt.new"
 done

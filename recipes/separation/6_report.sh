@@ -3,4 +3,6 @@
 # reads   $exp/score/*.json  $exp/score/*.md  $exp/train/  $data/summary.json  $data/stems/songs.json
 # writes  $exp/report.md
 set -euo pipefail
-"$python" "$(dirname "${BASH_SOURCE[0]}")/report.py" --exp "$exp" --data "$data" -o "$exp/report.md"
+sources=$("$python" -m diarize conf "$conf" --get data.sources)
+"$python" "$(dirname "${BASH_SOURCE[0]}")/report.py" --exp "$exp" --data "$data" \
+  --sets "$data/${sources// /_}" -o "$exp/report.md"

@@ -19,19 +19,19 @@ log = logging.getLogger("report")
 EXCERPT_S = 12.0
 
 
-def page(exp: Path, data: Path) -> str:
-    """Return the report of an experiment as Markdown."""
+def page(exp: Path, data: Path, sets: Path) -> str:
+    """Return the report of an experiment as Markdown; `sets` hold the stems it was tested on."""
     lines = [f"# {exp.name}", ""]
     for path in sorted((exp / "score").glob("*.md")):
-        picture = _picture(exp, data, path.stem)
+        picture = _picture(exp, sets, path.stem)
         lines += [f"## {path.stem}", "", read_text(path)]
         lines += [f"![true and found stems of a song]({picture})", ""] if picture else []
     return "\n".join([*lines, *_training(exp / "train"), *_songs(data)]) + "\n"
 
 
-def _picture(exp: Path, data: Path, part: str) -> str | None:
+def _picture(exp: Path, sets: Path, part: str) -> str | None:
     """Draw the middle of the first song of a part; return the picture's name."""
-    songs = find_tracks(data / "stems" / part)
+    songs = find_tracks(sets / "stems" / part)
     place = exp / "result" / part / songs[0].name
     if not place.is_dir():
         return None
@@ -96,10 +96,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--exp", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--sets", type=Path, help="with the stems of tests, if not DIR of --data")
     parser.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
     try:
-        save_text(arguments.output, page(arguments.exp, arguments.data))
+        sets = arguments.sets or arguments.data
+        save_text(arguments.output, page(arguments.exp, arguments.data, sets))
     except DiarizeError as error:
         log.error("report: %s", error)
         return error.exit_code

@@ -47,3 +47,12 @@ def test_a_stage_that_is_none_is_exit_code_2(conf, capsys):
         main(["conf", str(conf), "--until", "infre"])
     assert left.value.code == 2
     assert "invalid choice: 'infre'" in capsys.readouterr().err
+
+
+def test_one_setting_alone_is_words_for_a_shell(tmp_path, capsys):
+    (tmp_path / "a.toml").write_text("[data]\nsources = ['drums', 'bass']\nwindow_s = 7.0\n")
+    for name, shown in (("data.sources", "drums bass"), ("data.window_s", "7.0"), ("train.a", "")):
+        assert main(["conf", str(tmp_path / "a.toml"), "--get", name]) == 0
+        assert capsys.readouterr().out == f"{shown}\n"
+    assert main(["conf", str(tmp_path / "a.toml"), "--get", "data"]) == 2
+    assert "it is a table, with sources, window_s" in capsys.readouterr().err
