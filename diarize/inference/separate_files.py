@@ -16,6 +16,7 @@ from diarize.formats.rttm import save_rttm
 from diarize.formats.tracks import SUBTYPES
 from diarize.formats.whole import whole
 from diarize.inference.separate import Progress, Separator, check_subtype
+from diarize.inference.separate_blind import BlindSeparator
 from diarize.inference.separate_input import open_song
 from diarize.inference.separate_stream import Stems
 from diarize.inference.sources import Source
@@ -104,7 +105,7 @@ def check_places(inputs: Sequence[str], folder: Path) -> None:
 
 def separate_all(
     sources: Sequence[Source],
-    separator: Separator,
+    separator: Separator | BlindSeparator,
     settings: FileSettings,
     progress: Progress | None = None,
 ) -> Iterator[Separated]:
@@ -129,7 +130,7 @@ def separate_all(
 
 def _one(
     source: Source,
-    separator: Separator,
+    separator: Separator | BlindSeparator,
     settings: FileSettings,
     wanted: list[Path],
     progress: Progress | None,
