@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 CODECS = {
     "rvq": "diarize.codecs.rvq:load_rvq",
+    "coarse": "diarize.codecs.coarse:load_coarse",
     "encodec24": "diarize.codecs.encodec:load_encodec24",
     "encodec48": "diarize.codecs.encodec:load_encodec48",
     "stft": "diarize.codecs.stft:load_stft",

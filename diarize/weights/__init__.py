@@ -77,6 +77,11 @@ KNOWN = {
             file="weights/rqvae.safetensors",
         ),
         Weights(
+            "rqtransformer",
+            licence="Apache-2.0",
+            source="egs/slakh/conf/rqtransformer.toml",
+        ),
+        Weights(
             "digits",
             licence="Apache-2.0",
             source="egs/mnist/conf/msvae.toml",

@@ -80,6 +80,24 @@ TINY["rqvae"] = [
     {**SPECTRUM, "output": "codes", "skips": "none"},
     {**SPECTRUM, "skips": "plain", "bottleneck": "gaussian", "losses": {"divergence": 1e-3}},
 ]
+STEMS = {
+    "sources": ["low", "high"],
+    "hop": 16,
+    "n_fft": 32,
+    "n_bands": 6,
+    "width": 8,
+    "n_blocks": 1,
+}
+TOLD = {
+    **{"rate_hz": 8000, "n_frames": 16, "width": 16, "n_blocks": 2, "n_heads": 2},
+    **{"depth_width": 16, "n_depth_blocks": 1, "n_depth_heads": 2},
+    "codec": {**STEMS, "kernel": 3, "code_width": 4, "n_stages": 2, "n_rounds": 2, "rules": FEW},
+}
+TINY["rqtransformer"] = [
+    TOLD,
+    {**TOLD, "depth_share": 1.0, "infill": 0.0, "any_stem_first": 0.0, "commitment": 1.0}
+    | {"training_precision": "bfloat16"},
+]
 BETAS = {
     **{"n_values": N_VALUES, "n_latents": 3, "widths": [4, 4], "n_hidden": 8, "n_features": 4},
     **{"lowest_beta": 0.1, "highest_beta": 100.0, "n_knots": 4},
@@ -195,7 +213,7 @@ def batch_of(phase, n_data=N_DATA, seed=1):
     """What a phase may be trained on: bars of light, alone and labelled, or superposed; scenes."""
     if phase == "conversations":
         return scenes(n_data, seed)
-    if phase in ("separate", "codes"):
+    if phase in ("separate", "codec", "codes"):
         return songs(n_data, seed)
     if phase == "views":
         return views(n_data, seed)
@@ -212,7 +230,7 @@ def batch_of(phase, n_data=N_DATA, seed=1):
 
 def in_use(model, n_data=N_DATA):
     """What a model is asked of when trained."""
-    if isinstance(model, Separator):
+    if isinstance(model, Separator) or hasattr(model, "surprise"):
         return songs(n_data, 1)
     if model.phases == ("views",):
         return views(n_data, 1)
@@ -225,6 +243,8 @@ def answer(model, batch):
     with torch.no_grad():
         if isinstance(model, Separator):
             return model.separate(inputs).flatten(1)
+        if hasattr(model, "surprise"):
+            return model.surprise(batch.stems)[:, None]
         if hasattr(model, "weigh"):
             return model.weigh(batch).presence.flatten(1)
         if hasattr(model, "denoise"):
