@@ -30,6 +30,7 @@ from diarize.weights import find_weights
 
 MOST_IN_BLOCK = 6  # of a large cast, those who may talk in a block
 BLOCKS_AT_ONCE = 2
+FINER_SETS = 2  # that are tried, of finer groups
 SHARPNESS = 10.0  # of a cosine, in choosing them
 
 
@@ -43,6 +44,8 @@ class AttributorSettings:
             windows learned on real meetings, the model on simulated ones.
         least_speech: where P(anyone talks) is below that, for the segmentation, nobody does.
         counting: how it is judged how many people there are.
+        unexplained: share of all speech. Where the most probable set leaves more than that to
+            nobody, and there is no larger set than was tried, sets of finer groups are tried too.
         block_s: attributed at once.
         margin_s: heard besides before and after.
         mean_on_s, mean_off_s: how long a speaker talks, and does not, in the chain that smooths
@@ -54,6 +57,7 @@ class AttributorSettings:
     window_weight: float = 0.4
     least_speech: float = 0.05
     counting: CountSettings = field(default_factory=CountSettings)
+    unexplained: float = 0.25
     block_s: float = 25.0
     margin_s: float = 5.0
     mean_on_s: float = 0.0
@@ -65,7 +69,7 @@ class AttributorSettings:
             raise BadCall(
                 f"block_s = {self.block_s}, margin_s = {self.margin_s}; above 0, and 0 or more"
             )
-        at_most(self, window_weight=1, least_speech=1)
+        at_most(self, window_weight=1, least_speech=1, unexplained=1)
         if self.passes < 0:
             raise BadCall(f"passes = {self.passes}; 0 or more would be right")
         for name in ("mean_on_s", "mean_off_s"):
@@ -109,12 +113,14 @@ def attribute(
     settings: AttributorSettings,
     bounds: SpeakerBounds,
     progress: Callable[[float], None] | None = None,
+    finer: Callable[[], Sequence[SpeakerSet]] | None = None,
 ) -> Attributed:
     """Who talks when, and how many people there are.
 
     Of `sets` of voices, from one on, those around the number of people that there seem to be are
     tried, each by itself; what comes of it tells how probable that number is, and the most probable
-    one is taken. Without sets there is nobody.
+    one is taken. Without sets there is nobody. Two people who sound alike to a linkage are one in
+    all of `sets`, and half of what is said is then nobody's: for those, `finer` makes more sets.
     """
     tried = list(try_sets(model, heard, sets, settings, bounds, progress))
     if not tried:
@@ -123,11 +129,30 @@ def attribute(
         nobody = np.zeros((0, heard.around.shape[2]), np.float32)
         silence = np.zeros((0, heard.n_frames), np.float32)
         return Attributed(cast_of(heard, nobody, np.zeros(0)), silence, {0: 1.0})
+    best = _most_probable(tried, settings)
+    lacks = best.evidence.unexplained > settings.unexplained
+    if finer and lacks and len(tried[-1].attributed.cast) == len(sets):
+        larger = [one for one in finer() if len(one) > len(sets)][:FINER_SETS]
+        known = [*sets, *(one for one in larger if len(one) <= bounds.most)]
+        casts = [one.attributed for one in tried]
+        for one in known[len(sets) :]:
+            cast = cast_of(heard, one.voice, one.talk_s)
+            casts.append(attribute_cast(model, heard, cast, settings))
+        tried = [
+            Tried(one, evidence(known, len(one.cast) - 1, one.cast, one.presence, heard.speech))
+            for one in casts
+        ]
+        best = _most_probable(tried, settings)
+    return best.attributed
+
+
+def _most_probable(tried: Sequence[Tried], settings: AttributorSettings) -> Tried:
+    """The set that is most likely to be all the people, told how probable each number is."""
     by_size = {len(one.attributed.cast): one for one in tried}
     found = {size: one.evidence for size, one in by_size.items()}
     counts = number_posterior(found, settings.counting)
-    best = max(counts, key=lambda size: counts[size])
-    return replace(by_size[best].attributed, speaker_counts=counts)
+    best = by_size[max(counts, key=lambda size: counts[size])]
+    return replace(best, attributed=replace(best.attributed, speaker_counts=counts))
 
 
 @dataclass(frozen=True)

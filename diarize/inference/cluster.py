@@ -10,7 +10,7 @@ them as two people in one window: on a telephone everybody sounds alike, but not
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -38,6 +38,7 @@ class ClusterSettings:
     """What counts as the same person, and who counts as a person at all."""
 
     unit_distance: float = 0.5  # mean cosine distance up to which units are joined
+    finer_distance: float = 0.35  # the same, where voices so found leave much speech unexplained
     brief_similarity: float = 0.4  # cosine from which groups of `brief_s` are joined
     group_similarity: float = 0.5  # the same for groups of `steady_s` and more
     brief_s: float = 1.0
@@ -52,6 +53,11 @@ class ClusterSettings:
             raise BadCall(
                 f"steady_s is {self.steady_s}; it must be more than brief_s {self.brief_s}"
             )
+
+    @property
+    def finer(self) -> ClusterSettings:
+        """The same settings with finer groups of units."""
+        return replace(self, unit_distance=self.finer_distance)
 
     def least_speaker_s(self, speech_s: float) -> float:
         """How much a group must say to be a speaker, of `speech_s` in all."""

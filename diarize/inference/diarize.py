@@ -214,13 +214,21 @@ class Diarizer:
         keep_context = self._attributor.settings.n_hidden > 0
         heard = listening.heard(settings.hop_frames, keep_context)
         bounds = speaker_bounds(settings)
-        sets = speaker_sets(
-            heard.voices.units, self._embed, settings=settings.clustering, least=bounds.least
+        sets_by = functools.partial(
+            speaker_sets, heard.voices.units, self._embed, least=bounds.least
         )
         how = settings.attribution
         tell = functools.partial(listening.tell, "attribution")
         model = self._attributor
-        found = attribute(model, heard, sets, how, bounds, lambda share: tell(0.8 * share))
+        found = attribute(
+            model,
+            heard,
+            sets_by(settings=settings.clustering),
+            how,
+            bounds,
+            lambda share: tell(0.8 * share),
+            finer=lambda: sets_by(settings=settings.clustering.finer),
+        )
         attributed = adapted(
             model, heard, found, self._voices, how, lambda share: tell(0.8 + 0.2 * share)
         )

@@ -113,6 +113,38 @@ def sets_up_to(n_sets, n_different=None):
     ]
 
 
+HALF_SAYS_NOTHING = {(0,): [0.5], (0, 1): [0.5, 0.5], (0, 1, 2): [0.5, 0.5, 0.01]}
+
+
+def test_finer_groups_are_tried_where_much_is_left_unexplained(twenty_s):
+    shares = Shares(HALF_SAYS_NOTHING)
+    found = attribute(shares, twenty_s, [set_of(0)], ONE_BLOCK, ANY, finer=lambda: sets_up_to(3))
+    assert len(found.cast) == 2
+    assert set(found.speaker_counts) == {1, 2, 3}
+    assert sum(found.speaker_counts.values()) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("sets", "settings", "bounds"),
+    [
+        (sets_up_to(1), replace(ONE_BLOCK, unexplained=0.6), ANY),  # not that much
+        (sets_up_to(4, n_different=1), ONE_BLOCK, SpeakerBounds(1, 1)),  # larger ones are known
+    ],
+)
+def test_finer_groups_are_not_asked_for_without_need(twenty_s, sets, settings, bounds):
+    def finer():
+        raise AssertionError
+
+    found = attribute(Shares(HALF_SAYS_NOTHING), twenty_s, sets, settings, bounds, finer=finer)
+    assert len(found.cast) == 1
+
+
+def test_finer_groups_keep_to_the_greatest_number(twenty_s):
+    shares, bounds = Shares(HALF_SAYS_NOTHING), SpeakerBounds(1, 1)
+    found = attribute(shares, twenty_s, [set_of(0)], ONE_BLOCK, bounds, finer=lambda: sets_up_to(3))
+    assert len(found.cast) == 1
+
+
 def test_presence_is_what_the_model_says_of_each_in_each_frame(heard, cast):
     found = attribute_cast(Told(), heard, cast, ONE_BLOCK)
     truth = talk_of(SPANS, N_FRAMES)

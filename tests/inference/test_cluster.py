@@ -247,6 +247,17 @@ def test_how_alike_two_voices_of_a_set_are_tells_whether_they_are_one_person():
         assert one.alike.tolist() == [-1.0]  # there is nobody to be like
 
 
+def test_finer_groups_tell_two_apart_whose_voices_a_linkage_joins():
+    first, other = people(2)
+    second = 0.6 * first + 0.8 * other  # a cosine of 0.6
+    units = units_of([first, second] * 5)
+    settings = ClusterSettings()
+    assert [len(one) for one in speaker_sets(units, embed, settings=settings)] == [1]
+    finer = speaker_sets(units, embed, settings=settings.finer)
+    assert [len(one) for one in finer] == [1, 2]
+    assert not finer[1].all_differ
+
+
 def test_who_says_too_little_is_in_no_set_unless_less_is_asked_for():
     voices = people(3)
     units = units_of(np.repeat(voices, [20, 20, 1], axis=0), talk_s=[2.0] * 40 + [1.0])
