@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from diarize.cli.beside import beside
+from diarize.cli.score_terms import add_term_options, terms_of
 from diarize.errors import BadCall
 
 
@@ -24,6 +25,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--name", help="what to call the system of HYP (default: its folder's name)")
     add("--bss-eval", action="store_true", help="BSS-eval's SDR too (museval and ffmpeg; slow)")
     add("--markdown", metavar="FILE", help="write the tables as Markdown")
+    add_term_options(add)
 
 
 def are_stems(folder: Path) -> bool:
@@ -55,6 +57,7 @@ def run_stems(arguments: argparse.Namespace) -> int:
         arguments.seed,
         arguments.bss_eval,
         lambda song: print(f"diarize score: {song}", file=sys.stderr),
+        terms_of(arguments),
     )
     for note in score.notes:
         print(f"diarize score: {note}", file=sys.stderr)

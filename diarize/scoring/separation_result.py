@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
 from diarize.scoring.bootstrap import Interval, ratio_interval
-from diarize.scoring.separation_windows import LIMIT_DB, SongWindows, SourceWindows
+from diarize.scoring.separation_windows import LIMIT_DB, MSDM, Rule, SongWindows, SourceWindows
 
+Reference = Literal["raw", "codec"]
 ALL = "all"
 SILENCE_DB = -120.0  # the lowest level that is told
 
@@ -37,6 +39,9 @@ class SourceScore:
         leak_db: level of the estimate there relative to the mixture's; NaN where there are none.
         leak_dbfs: the same relative to full scale.
         silent_msdm_db: what MSDM's convention makes of those windows alone.
+        absent_db, absent_dbfs: the level of the estimate, relative to the mixture and to full
+            scale, in the `n_absent` windows, counted or left out, in which the source does not play
+            and others do.
     """
 
     msdm: Mean
@@ -50,6 +55,9 @@ class SourceScore:
     leak_db: float
     leak_dbfs: float
     silent_msdm_db: float
+    absent_db: float = math.nan
+    absent_dbfs: float = math.nan
+    n_absent: int = 0
 
 
 @dataclass(frozen=True)
@@ -74,7 +82,14 @@ class SystemScore:
 
 @dataclass(frozen=True)
 class SeparationScore:
-    """All systems on the same songs, the one asked for first, then floor and ceiling."""
+    """All systems on the same songs, the one asked for first, then floor and ceiling.
+
+    Attributes:
+        rule: which windows count.
+        codec: whose round trip of the true stems is scored too, or is what systems are held to.
+        against: what systems are held to: the stems themselves ("raw"), or as that codec has them.
+        permuted: systems whose components have no names: which is which was chosen by the truth.
+    """
 
     systems: tuple[SystemScore, ...]
     sources: tuple[str, ...]
@@ -82,6 +97,10 @@ class SeparationScore:
     reference_sha256: str
     duration_s: float
     notes: tuple[str, ...] = field(default=())
+    rule: Rule = MSDM
+    codec: str | None = None
+    against: Reference = "raw"
+    permuted: tuple[str, ...] = ()
 
 
 def source_score(songs: Sequence[tuple[SongWindows, tuple[str, ...]]], seed: int) -> SourceScore:
@@ -95,6 +114,9 @@ def source_score(songs: Sequence[tuple[SongWindows, tuple[str, ...]]], seed: int
         float(one.mixture_power[quiet].sum()) for one, quiet in zip(flat, silent, strict=True)
     )
     n_silent, n_all = sum(int(one.sum()) for one in silent), sum(len(one) for one in silent)
+    gone = float(sum(one.absent_power.sum() for one in flat))
+    beside = float(sum(one.absent_mixture_power.sum() for one in flat))
+    n_absent = sum(len(one.absent_power) for one in flat)
     quiet_db = [one.msdm_db[quiet] for one, quiet in zip(flat, silent, strict=True)]
 
     def mean(of: Callable[[SourceWindows], np.ndarray]) -> Mean:
@@ -112,6 +134,9 @@ def source_score(songs: Sequence[tuple[SongWindows, tuple[str, ...]]], seed: int
         leak_db=_level_db(leaked, heard) if n_silent else math.nan,
         leak_dbfs=_level_db(leaked, float(n_silent)) if n_silent else math.nan,
         silent_msdm_db=float(np.concatenate(quiet_db).mean()) if n_silent else math.nan,
+        absent_db=_level_db(gone, beside) if n_absent else math.nan,
+        absent_dbfs=_level_db(gone, float(n_absent)) if n_absent else math.nan,
+        n_absent=n_absent,
     )
 
 

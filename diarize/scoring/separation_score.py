@@ -5,21 +5,63 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32
 
-from diarize.errors import BadFile
+from diarize.errors import BadCall, BadFile
 from diarize.formats.tracks import TrackFiles, find_tracks, read_samples, read_track
 from diarize.scoring.bss_eval import bss_eval, median_of_songs
 from diarize.scoring.ideal_mask import ideal_ratio_masked
-from diarize.scoring.separation_result import ALL, SeparationScore, SystemScore, source_score
-from diarize.scoring.separation_windows import SongWindows, score_windows
+from diarize.scoring.separation_match import best_order
+from diarize.scoring.separation_result import (
+    ALL,
+    Reference,
+    SeparationScore,
+    SystemScore,
+    source_score,
+)
+from diarize.scoring.separation_windows import MSDM, Rule, SongWindows, score_windows
 
 FLOOR, CEILING = "mixture", "ideal ratio mask"
+TRUE = "true stems"
 
-Estimate = Callable[[TrackFiles], Float32[np.ndarray, "source channel time"]]
+Stems = Float32[np.ndarray, "_source _channel _time"]
+Estimate = Callable[[TrackFiles], Stems]
+Sound = Float32[np.ndarray, "_channel _time"]
+Decode = Callable[[Sound, int], Sound]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What systems are held to, and how.
+
+    Attributes:
+        rule: which windows count.
+        permute: whether a system whose stems do not have the names of the true ones is scored, by
+            the best order of its components over each song.
+        codec: the name of a codec, and `decode`, sound at a rate as that codec gives it back.
+        against: "raw": the true stems, with the codec's round trip of them as a ceiling of whatever
+            is made by it; "codec": that round trip, with the true stems as a row.
+    """
+
+    rule: Rule = MSDM
+    permute: bool = False
+    codec: str | None = None
+    decode: Decode | None = None
+    against: Reference = "raw"
+
+    def __post_init__(self) -> None:
+        if (self.codec is None) != (self.decode is None):
+            raise BadCall("a codec's name and what it makes of sound; both or none would be right")
+        if self.against == "codec" and self.decode is None:
+            raise BadCall("against = 'codec' without a codec; name one")
+
+    def decoded(self, stems: Stems, rate_hz: int) -> Stems | None:
+        """The stems as the codec gives them back."""
+        return None if self.decode is None else np.stack([self.decode(s, rate_hz) for s in stems])
 
 
 def score_separation(
@@ -29,45 +71,72 @@ def score_separation(
     seed: int = 0,
     with_bss_eval: bool = False,
     notify: Callable[[str], None] = lambda told: None,
+    terms: Terms | None = None,
 ) -> SeparationScore:
     """Score the systems of `estimates`, folders by name, on the songs of `reference`.
 
     `sources` (empty: all stems of the first song) are those that count; `notify` is told which song
     is being scored; `with_bss_eval` adds BSS-eval's SDR, which takes its time. The mixture as every
-    source's estimate (the floor) and the ideal ratio mask (the ceiling) are scored too.
+    source's estimate (the floor) and the ideal ratio mask (the ceiling) are scored too. `terms`
+    say what systems are held to; by default the true stems, by MSDM's windows.
 
     Raises:
         BadFile: a song or stem that is lacking, or not as long or at the rate as the true one.
         BadCall: BSS-eval is wanted and not there.
     """
+    terms = terms or Terms()
     songs = find_tracks(reference, sources)
     names = tuple(sources) or tuple(songs[0].stems)
     for song in songs:
         if tuple(song.stems) != names:
             told = ", ".join(song.stems)
             raise BadFile(f"{reference / song.name}: stems {told}; expected {', '.join(names)}")
-    ways: dict[str, Estimate] = {
-        name: _from_folder(folder, songs, names) for name, folder in estimates.items()
+    folders = {
+        name: _Folder(folder, songs, names, terms.permute) for name, folder in estimates.items()
     }
-    ways |= {FLOOR: _mixtures(names), CEILING: _masked(names)}
+    ways: dict[str, Estimate] = {name: folder.stems for name, folder in folders.items()}
+    ceiling = TRUE if terms.against == "codec" else f"codec {terms.codec}"
+    rows = [*ways, FLOOR, CEILING, *([ceiling] if terms.codec else [])]
     notes = [note for folder in estimates.values() for note in _unasked(folder, songs)]
-    heard: dict[str, dict[str, SongWindows]] = {name: {} for name in ways}
-    medians: dict[str, list[Mapping[str, float]]] = {name: [] for name in ways}
+    heard: dict[str, dict[str, SongWindows]] = {name: {} for name in rows}
+    medians: dict[str, list[Mapping[str, float]]] = {name: [] for name in rows}
     digest = hashlib.sha256()
     for song in songs:
         notify(song.name)
         truth = _stems(song, names)
         digest.update(json.dumps([song.name, song.rate_hz, names, truth.shape]).encode())
         digest.update(truth.tobytes())
-        for name, way in ways.items():
-            found = way(song)
-            heard[name][song.name] = score_windows(names, truth, found, song.rate_hz)
+        decoded = terms.decoded(truth, song.rate_hz)
+        held_to = truth if terms.against == "raw" or decoded is None else decoded
+        for name in rows:
+            if name in ways:
+                found = ways[name](song)
+                if folders[name].is_permuted:
+                    found = found[list(best_order(held_to, found))]
+            elif name == FLOOR:
+                found = np.broadcast_to(truth.sum(axis=0), truth.shape).astype(np.float32)
+            elif name == CEILING:
+                found = ideal_ratio_masked(held_to)
+            else:
+                found = truth if terms.against == "codec" or decoded is None else decoded
+            heard[name][song.name] = score_windows(
+                names, held_to, found, song.rate_hz, terms.rule, truth
+            )
             if with_bss_eval:
-                medians[name].append(bss_eval(names, truth, found, song.rate_hz))
+                medians[name].append(bss_eval(names, held_to, found, song.rate_hz))
     systems = tuple(_system(name, own, names, seed, medians[name]) for name, own in heard.items())
     duration_s = sum(song.n_samples / song.rate_hz for song in songs)
     return SeparationScore(
-        systems, names, str(reference), digest.hexdigest(), duration_s, tuple(notes)
+        systems,
+        names,
+        str(reference),
+        digest.hexdigest(),
+        duration_s,
+        tuple(notes),
+        terms.rule,
+        terms.codec,
+        terms.against,
+        tuple(name for name, folder in folders.items() if folder.is_permuted),
     )
 
 
@@ -75,36 +144,46 @@ def _stems(song: TrackFiles, names: Sequence[str]) -> Float32[np.ndarray, "sourc
     return np.stack([read_samples(song.stems[name]) for name in names])
 
 
-def _from_folder(folder: Path, songs: Sequence[TrackFiles], names: Sequence[str]) -> Estimate:
-    """What a system left in `folder`, checked before anything is scored."""
-    found: dict[str, TrackFiles] = {}
-    alone = len(songs) == 1 and not (folder / songs[0].name).is_dir()
-    for song in songs:
-        place = folder if alone else folder / song.name
-        if not place.is_dir():
-            raise BadFile(f"{place}: no such folder; expected a folder for each song of REF")
-        own = read_track(place, names)
-        for what, ours, theirs in (
-            ("rate_hz", song.rate_hz, own.rate_hz),
-            ("number of samples", song.n_samples, own.n_samples),
-            ("number of channels", song.n_channels, own.n_channels),
-        ):
-            if ours != theirs:
-                raise BadFile(f"{place}: {what} {theirs}; the reference has {ours}")
-        found[song.name] = own
-    return lambda song: _stems(found[song.name], names)
+class _Folder:
+    """What a system left in a folder, checked before anything is scored."""
 
+    def __init__(
+        self, folder: Path, songs: Sequence[TrackFiles], names: Sequence[str], permute: bool
+    ) -> None:
+        self.is_permuted = False
+        self._names, self._found = tuple(names), dict[str, TrackFiles]()
+        alone = len(songs) == 1 and not (folder / songs[0].name).is_dir()
+        for song in songs:
+            place = folder if alone else folder / song.name
+            if not place.is_dir():
+                raise BadFile(f"{place}: no such folder; expected a folder for each song of REF")
+            if permute and not self._found:
+                self._choose(place)
+            own = read_track(place, self._names)
+            for what, ours, theirs in (
+                ("rate_hz", song.rate_hz, own.rate_hz),
+                ("number of samples", song.n_samples, own.n_samples),
+                ("number of channels", song.n_channels, own.n_channels),
+            ):
+                if ours != theirs:
+                    raise BadFile(f"{place}: {what} {theirs}; the reference has {ours}")
+            self._found[song.name] = own
 
-def _mixtures(names: Sequence[str]) -> Estimate:
-    def mixture(song: TrackFiles) -> Float32[np.ndarray, "source channel time"]:
-        truth = _stems(song, names)
-        return np.broadcast_to(truth.sum(axis=0), truth.shape).astype(np.float32)
+    def _choose(self, place: Path) -> None:
+        """Take all that there is, unless it has the names of the true stems."""
+        there = tuple(read_track(place).stems)
+        if set(self._names) <= set(there):
+            return
+        if len(there) < len(self._names):
+            raise BadFile(
+                f"{place}: {len(there)} stems, {', '.join(there)}; expected {len(self._names)} at "
+                "least, one for each true one"
+            )
+        self._names, self.is_permuted = there, True
 
-    return mixture
-
-
-def _masked(names: Sequence[str]) -> Estimate:
-    return lambda song: ideal_ratio_masked(_stems(song, names))
+    def stems(self, song: TrackFiles) -> Stems:
+        """All of a song, in the order of the names or, without them, of the alphabet."""
+        return _stems(self._found[song.name], self._names)
 
 
 def _unasked(folder: Path, songs: Sequence[TrackFiles]) -> Iterator[str]:

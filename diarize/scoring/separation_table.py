@@ -11,9 +11,10 @@ from typing import Any
 from diarize.scoring.bootstrap import N_RESAMPLES
 from diarize.scoring.grid import Grid, aligned, markdown
 from diarize.scoring.separation_result import ALL, Mean, SeparationScore, SourceScore, SystemScore
-from diarize.scoring.separation_windows import HOP_S, LIMIT_DB, WINDOW_S
+from diarize.scoring.separation_windows import LIMIT_DB, MSDM
 
 KNOWS = {"mixture": "floor: the mixture as every stem", "ideal ratio mask": "ceiling: knows them"}
+RATIOS = {"si_sdr": "SI-SDR", "si_sir": "SI-SIR", "si_sar": "SI-SAR"}
 BESIDE = ("si_sdr", "si_sir", "si_sar", "sdr", "song_sdr")
 
 
@@ -30,7 +31,17 @@ def grids(score: SeparationScore) -> list[Grid]:
         for kind in BESIDE
     ]
     rows += [tuple(row) for row in _bss_rows(score, columns)]
+    more = []
+    if score.permuted or score.codec or score.rule != MSDM:
+        table = [
+            (system.name, told, *(_cell(_mean(system, one, kind)) for one in columns))
+            for system in score.systems
+            for kind, told in RATIOS.items()
+        ]
+        title = f"Ratios against {_held_to(score)}, dB"
+        more.append(Grid(title, ("system", "", *columns), tuple(table)))
     return [
+        *more,
         Grid(
             "SI-SDR improvement on the mixture, dB", ("system", "convention", *columns), tuple(both)
         ),
@@ -46,8 +57,9 @@ def foot(score: SeparationScore) -> list[str]:
     system = score.systems[0]
     minutes = score.duration_s / 60
     return [
-        f"{len(system.songs)} songs, {minutes:.1f} min; windows of {WINDOW_S:g} s every "
-        f"{HOP_S:g} s: {system.n_kept} count, {system.n_left_out} have fewer than two stems",
+        f"{len(system.songs)} songs, {minutes:.1f} min; windows of {score.rule.window_s:g} s every "
+        f"{score.rule.hop_s:g} s: {system.n_kept} count, {system.n_left_out} {_why_not(score)}",
+        *_terms(score),
         "msdm: as published for Slakh2100: silent stems count, 1e-8 is added; where a stem is "
         "silent it tells only how quiet the estimate is",
         f"active: stems that play only, nothing added; a window's ratios end at +-{LIMIT_DB:g} dB",
@@ -57,6 +69,39 @@ def foot(score: SeparationScore) -> list[str]:
         f"reference: {score.reference}, sha256 {score.reference_sha256[:12]} of its samples",
         *score.notes,
     ]
+
+
+def _asked(score: SeparationScore) -> tuple[SystemScore, ...]:
+    """The systems themselves, without floor and ceilings."""
+    return score.systems[: -3 if score.codec else -2]
+
+
+def _held_to(score: SeparationScore) -> str:
+    return "the true stems" + (f" as {score.codec} has them" if score.against == "codec" else "")
+
+
+def _why_not(score: SeparationScore) -> str:
+    if not score.rule.all_play:
+        return "have fewer than two stems"
+    return f"have a stem below a root mean square of {score.rule.sounding_rms:g}"
+
+
+def _terms(score: SeparationScore) -> Iterator[str]:
+    """What is told of components without names, and of codecs, where there are such."""
+    if score.permuted:
+        named = [one.name for one in _asked(score) if one.name not in score.permuted]
+        yield (
+            "order of components: that of the highest mean SI-SDR over each whole song, chosen by "
+            f"the truth (an oracle): {', '.join(score.permuted)}"
+        )
+        yield from [f"by name: {', '.join(named)}"] if named else []
+    if score.codec and score.against == "raw":
+        yield f"codec {score.codec}: true stems sent through it: ceiling of what it makes"
+    elif score.codec:
+        yield (
+            f"reference: the true stems sent through the codec {score.codec}; who plays, and the "
+            "mixture, are of the stems themselves; true stems: those as they are"
+        )
 
 
 def table_text(score: SeparationScore) -> str:
@@ -74,7 +119,10 @@ def table_markdown(score: SeparationScore) -> str:
 def json_text(score: SeparationScore) -> str:
     """Everything, songs one by one too; what is no number is null, or "inf" or "-inf"."""
     facts = {
-        "conventions": {"window_s": WINDOW_S, "hop_s": HOP_S, "limit_db": LIMIT_DB},
+        "conventions": dataclasses.asdict(score.rule) | {"limit_db": LIMIT_DB},
+        "codec": score.codec,
+        "against": score.against,
+        "permuted": list(score.permuted),
         "reference": score.reference,
         "reference_sha256": score.reference_sha256,
         "duration_s": score.duration_s,
@@ -117,6 +165,9 @@ def _silence(score: SeparationScore, columns: tuple[str, ...]) -> Iterator[tuple
             f"{system.name}: SI-SDRi, msdm, there alone",
             *(_number(one.silent_msdm_db) for one in own),
         )
+        if score.permuted or score.rule != MSDM:
+            levels = (f"{_number(one.absent_db)} ({_number(one.absent_dbfs)})" for one in own)
+            yield (f"{system.name}: in any window without it, dB of the mixture (dBFS)", *levels)
 
 
 def _number(value: float) -> str:
