@@ -28,6 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     told = "trained weights (default: those that ship); or a blind way: nmf, hpss, random"
     add("--model", metavar="FILE", help=told)
     add("--components", type=int, metavar="N", help="of a blind way: how many (default: 2)")
+    add("--steps", type=int, metavar="N", help="of a model that draws, such as composable")
+    add(
+        "--samples",
+        type=int,
+        metavar="K",
+        help="draw K times, keep the mean, write {track}.uncertainty.csv: how far they lie apart",
+    )
     add("--output-by", choices=("mixture", "codes"), help="sound of the mixture, or of codes alone")
     add("--conf", type=Path, metavar="FILE", help="settings: the [infer] table of a TOML file")
     add("--fresh", action="store_true", help="do finished songs again")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from diarize.inference.separate_blind import BlindSeparator
 
 BLIND = ("nmf", "hpss", "random")
-TRAINED_ONLY = ("stems", "two_stems", "output_by", "conf")
+TRAINED_ONLY = ("stems", "two_stems", "output_by", "conf", "steps", "samples")
 
 
 def make_separator(arguments: argparse.Namespace) -> Separator | BlindSeparator:
@@ -26,9 +26,11 @@ def make_separator(arguments: argparse.Namespace) -> Separator | BlindSeparator:
     from diarize.inference.separate_blind import BlindSeparator, BlindSettings
 
     if arguments.model not in BLIND:
-        if arguments.components is not None:
-            raise BadCall(f"--components is for --model {', '.join(BLIND)}; leave it out")
-        return Separator(_settings(arguments), arguments.device)
+        separator = Separator(_settings(arguments), arguments.device)
+        there = len(separator.sources)
+        if arguments.components not in (None, there):
+            raise BadCall(f"--components is {arguments.components}; these weights have {there}")
+        return separator
     for name in TRAINED_ONLY:
         if getattr(arguments, name) is not None:
             option = name.replace("_", "-")
@@ -50,4 +52,5 @@ def _settings(arguments: argparse.Namespace) -> SeparatorSettings:
     stems = tuple(arguments.stems.replace(" ", "").split(",")) if arguments.stems else None
     said = {"stems": stems, "two_stems": arguments.two_stems, "sum_to_mix": arguments.sum_to_mix}
     said |= {"model": arguments.model, "output": arguments.output_by}
+    said |= {"steps": arguments.steps, "samples": arguments.samples, "seed": arguments.seed}
     return replace(settings, **{name: value for name, value in said.items() if value is not None})

@@ -14,6 +14,7 @@ from diarize.audio.frames import to_samples
 from diarize.errors import BadCall, BadFile
 from diarize.formats.tracks import Tracks
 from diarize.inference.separate_input import Song, open_song, song_of_array
+from diarize.inference.separate_samples import SpreadTrack
 from diarize.inference.separate_stream import Piece, Sound, Stems, Windows, separated
 from diarize.inference.separate_sum import STEPS, in_two, summed
 from diarize.models.contract import Separator as SeparatorModel
@@ -37,6 +38,10 @@ class SeparatorSettings:
         stems: which are wanted; empty: all.
         two_stems: the name of one: that, and "no_" and its name, all but that.
         sum_to_mix: whether the stems add up to the mixture exactly.
+        steps, seed: of a model that samples, such as composable. None: as many steps as it was
+            made for.
+        samples: of such a model, how many are drawn of each window; their mean is the answer, and
+            how far they lie apart is kept a second.
     """
 
     model: str = DEFAULT_MODEL
@@ -46,8 +51,15 @@ class SeparatorSettings:
     stems: tuple[str, ...] = ()
     two_stems: str | None = None
     sum_to_mix: bool = False
+    steps: int | None = None
+    seed: int = 0
+    samples: int = 1
 
     def __post_init__(self) -> None:
+        if self.steps is not None and not 1 <= self.steps <= 1000:
+            raise BadCall(f"steps is {self.steps}; it must be from 1 to 1000")
+        if not 1 <= self.samples <= 100:
+            raise BadCall(f"samples is {self.samples}; it must be from 1 to 100")
         if self.window_s is not None and not 0.1 <= self.window_s <= 120:
             raise BadCall(f"window_s is {self.window_s}; it must be from 0.1 to 120 seconds")
         if not 0 <= self.overlap <= 0.5:
@@ -69,6 +81,7 @@ class Separator:
         self._model = _loaded(self.settings, device)
         self.sources = self._model.sources
         self.stems = self._wanted()
+        self.spread: SpreadTrack | None = None  # of the song that was begun last
 
     def __call__(
         self,
@@ -104,6 +117,9 @@ class Separator:
         model = self._model
         length = max(2, to_samples(self.settings.window_s or model.window_s, model.rate_hz))
         windows = Windows(length, int(length * self.settings.overlap))
+        if self.settings.samples > 1:
+            hop = windows.length - windows.overlap
+            self.spread = SpreadTrack(self.sources, model.rate_hz, hop)
         done = 0
         for piece in separated(song.blocks, song.rate_hz, model.rate_hz, self._hear, windows):
             yield self._chosen(piece, subtype)
@@ -116,8 +132,16 @@ class Separator:
         """The stems of each channel, at the model's rate."""
         device = next(self._model.parameters()).device  # type: ignore[attr-defined]
         mixture = torch.from_numpy(np.ascontiguousarray(window)).to(device)
-        made = self._model.separate(mixture[:, None]).float().cpu().numpy()
-        return made.transpose(1, 0, 2)
+        if self.spread is None:
+            made = self._model.separate(mixture[:, None]).float().cpu().numpy()
+            return made.transpose(1, 0, 2)
+        drawn = []
+        for number in range(self.settings.samples):
+            self._model.seed = self.settings.seed + number  # type: ignore[attr-defined]
+            drawn.append(self._model.separate(mixture[:, None]).float().cpu().numpy())
+        samples = np.stack(drawn).transpose(0, 2, 1, 3)
+        self.spread.add(samples)
+        return np.ascontiguousarray(samples.mean(0))
 
     def _wanted(self) -> tuple[str, ...]:
         settings, there = self.settings, ", ".join(self.sources)
@@ -165,4 +189,12 @@ def _loaded(settings: SeparatorSettings, device: str) -> SeparatorModel:
             there = ", ".join(choices) or "no choice"
             raise BadCall(f"output is {settings.output!r}; {path} has {there}")
         model.output = settings.output  # type: ignore[attr-defined]
+    if not hasattr(model, "n_steps"):
+        if settings.steps is not None or settings.samples > 1:
+            raise BadCall(
+                f"{path}: a {type(model).__name__} draws nothing; leave steps and samples out"
+            )
+    else:
+        model.n_steps = settings.steps or model.n_steps
+        model.seed = settings.seed  # type: ignore[attr-defined]
     return model.to(device)  # type: ignore[attr-defined]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from jaxtyping import Float64
 
 from diarize.audio.activity import Levels, playing
 from diarize.errors import BadCall, BadFile, DiarizeError, fault
@@ -22,6 +23,8 @@ from diarize.inference.separate_stream import Stems
 from diarize.inference.sources import Source
 
 PLACES = ("track", "stem", "ext")
+UNNAMED = "component_1"  # the first stem of a separator that does not know what it found
+ABSENT_DB = -40.0  # of the mixture's energy: a component softer than this is likely no source
 BLOCK_SAMPLES = 2**15  # of a channel, written at a time: more at once makes ogg use the stack up
 
 
@@ -74,6 +77,10 @@ class FileSettings:
     def rttm_path(self, track: str) -> Path:
         """Where it is said when each instrument plays."""
         return self.folder / f"{track}.rttm"
+
+    def spread_path(self, track: str) -> Path:
+        """Where it is said, of a separator that draws, how far its samples lie apart."""
+        return self.folder / f"{track}.uncertainty.csv"
 
 
 @dataclass(frozen=True)
@@ -140,16 +147,32 @@ def _one(
     song = open_song(source.path)
     levels = Levels(len(wanted), song.rate_hz)
     kept = _Kept(song.rate_hz, song.n_channels, settings)
+    energy = np.zeros(len(wanted) + 1)
     with contextlib.ExitStack() as files:
         kept.open(wanted, files)
         for piece in separator.stream(song, progress, settings.held):
             kept.write(piece.stems)
+            rows = [*piece.stems, piece.mixture]
+            energy += [np.square(row, dtype=np.float64).sum() for row in rows]
             if settings.rttm:
                 levels.add(piece.stems)
     if settings.rttm:
         turns = playing(levels, separator.stems)
         save_rttm(settings.rttm_path(source.stem), {source.recording: turns})
-    return Separated(source, tuple(wanted), kept.notes())
+    if isinstance(separator, Separator) and separator.spread is not None:
+        separator.spread.save(settings.spread_path(source.stem))
+    absent = _absent(separator.stems, energy) if separator.stems[0] == UNNAMED else ()
+    return Separated(source, tuple(wanted), (*kept.notes(), *absent))
+
+
+def _absent(names: Sequence[str], energy: Float64[np.ndarray, " _row"]) -> tuple[str, ...]:
+    """A word on each component that is hardly there; `energy` ends with that of the mixture."""
+    level_db = 10 * np.log10((energy[:-1] + 1e-12) / (energy[-1] + 1e-12))
+    return tuple(
+        f"{name} is {level:.0f} dB of the mixture: likely no source"
+        for name, level in zip(names, level_db, strict=True)
+        if level < ABSENT_DB
+    )
 
 
 @dataclass

@@ -16,6 +16,7 @@ MODELS = {  # imported when asked for by name
     "vaebss": "diarize.models.baselines.vaebss:VAEBSS",
     "multibeta": "diarize.models.multibeta.model:MultiBetaVAE",
     "rqvae": "diarize.models.rqvae.model:RQVAE",
+    "composable": "diarize.models.composable.model:Composable",
     "rqtransformer": "diarize.models.rqtransformer.model:RQTransformer",
     "digit_classifier": "diarize.models.baselines.digit_classifier:DigitClassifier",
     "view_judge": "diarize.models.baselines.view_judge:ViewJudge",

@@ -82,7 +82,7 @@ def test_the_verb_writes_components_as_every_separator_does(song, tmp_path, caps
     ("options", "told"),
     [
         (["--model", "nmf", "--stems", "drums"], "--stems is for trained weights"),
-        (["--components", "2"], "--components is for --model nmf, hpss, random"),
+        (["--components", "2"], "--components is 2; these weights have 4"),
         (["--model", "nmf", "--components", "9"], "components = 9; expected 1 to 8"),
     ],
 )

@@ -98,6 +98,23 @@ TINY["rqtransformer"] = [
     {**TOLD, "depth_share": 1.0, "infill": 0.0, "any_stem_first": 0.0, "commitment": 1.0}
     | {"training_precision": "bfloat16"},
 ]
+SMALL_NETWORK = {
+    **{"channels": [8, 12], "kernels": [3], "strides": [2], "heads_of": 6, "groups": 4},
+    **{"dropout": 0.1, "level_width": 8},
+}
+COMPONENTS = {
+    **{"codec": "stft", "n_fft": 32, "rate_hz": 8000, "encoder": [6], "n_steps": 3},
+    **{"decoder": SMALL_NETWORK, "prior": {**SMALL_NETWORK, "attention": False}},
+}
+LEVELS = {"kind": "levels", "n_bands": 6}
+TINY["composable"] = [
+    {**COMPONENTS, "view": {"power": 0.5}},
+    {**COMPONENTS, "form": "difference", "operator": "sum", "consistent": False},
+    {**COMPONENTS, "view": {"normalised": False}, "operator": "max", "output": "shares"},
+    {**COMPONENTS, "view": LEVELS, "operator": "sum", "output": "shares", "guided": True}
+    | {"losses": {"steady": [0.1, 0], "even": [0, 0.1], "alone": 0.3}, "sharpness": 1.5},
+    {**COMPONENTS, "view": LEVELS, "operator": "mean", "output": "shares", "width": 2},
+]
 BETAS = {
     **{"n_values": N_VALUES, "n_latents": 3, "widths": [4, 4], "n_hidden": 8, "n_features": 4},
     **{"lowest_beta": 0.1, "highest_beta": 100.0, "n_knots": 4},
@@ -213,7 +230,7 @@ def batch_of(phase, n_data=N_DATA, seed=1):
     """What a phase may be trained on: bars of light, alone and labelled, or superposed; scenes."""
     if phase == "conversations":
         return scenes(n_data, seed)
-    if phase in ("separate", "codec", "codes"):
+    if phase in ("separate", "codec", "codes", "compose", "visit", "prior"):
         return songs(n_data, seed)
     if phase == "views":
         return views(n_data, seed)

@@ -1,0 +1,1 @@
+"""Components of mixtures without labels: narrow latents, and one diffusion decoder for all."""
