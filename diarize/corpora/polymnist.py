@@ -106,8 +106,6 @@ def drawn_tuples(folder: Path | str, part: str, settings: PolymnistSettings) -> 
 class PolymnistImages:
     """Images of the data of one prepared part, put together as they are asked for."""
 
-    n_views = N_VIEWS
-
     def __init__(self, folder: Path | str, part: str, settings: PolymnistSettings) -> None:
         """What was prepared in `folder` by these settings.
 
@@ -120,6 +118,7 @@ class PolymnistImages:
         arrays, _ = read_tensors(path, _ARRAYS)
         self.tuples = Tuples(**{name: one.astype(np.int64) for name, one in arrays.items()})
         self.quadrants, self.side = settings.quadrants, settings.side
+        self.n_views = settings.n_views
         self.labels: dict[str, int] = settings.labels
         self.image_shape: tuple[int, int] | None = (3, settings.side)
         found, _ = read_tensors(folder / "grounds.safetensors", ("grounds",))
@@ -136,8 +135,8 @@ class PolymnistImages:
         self, chosen: Int64[np.ndarray, " chosen"]
     ) -> UInt8[np.ndarray, "chosen view 3 row column"]:
         """The views of these data; red, green, blue from 0 to 255."""
-        made = np.empty((len(chosen), N_VIEWS, 3, self.side, self.side), np.uint8)
-        for view in range(N_VIEWS):
+        made = np.empty((len(chosen), self.n_views, 3, self.side, self.side), np.uint8)
+        for view in range(self.n_views):
             windows = np.lib.stride_tricks.sliding_window_view(
                 self.grounds[view], (self.side, self.side), axis=(0, 1)
             )
@@ -160,7 +159,7 @@ class PolymnistImages:
         digit = self.tuples.digit[chosen, None]
         if not self.quadrants:
             return digit
-        return np.concatenate([digit, self.tuples.quadrant[chosen]], axis=1)
+        return np.concatenate([digit, self.tuples.quadrant[chosen, : self.n_views]], axis=1)
 
     def _placed(
         self, image: Int64[np.ndarray, " chosen"], quadrant: Int64[np.ndarray, " chosen"]
@@ -180,7 +179,7 @@ class PolymnistImages:
 
 def as_views(values: Any, settings: PolymnistSettings) -> Any:
     """The same values as images, (datum, view, 3, row, column)."""
-    return values.reshape(len(values), N_VIEWS, 3, settings.side, settings.side)
+    return values.reshape(len(values), settings.n_views, 3, settings.side, settings.side)
 
 
 def _by_class(

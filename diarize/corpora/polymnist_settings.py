@@ -12,7 +12,9 @@ from diarize.errors import BadCall
 N_VIEWS = 5
 N_QUADRANTS = 4
 MNIST_TRAIN, MNIST_TEST = 60_000, 10_000
-ON_THE_FLY = frozenset(("mnist", "batch", "part", "missing_share"))  # changes nothing prepared
+ON_THE_FLY = frozenset(
+    ("mnist", "batch", "part", "missing_share", "n_views")
+)  # changes nothing prepared
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class PolymnistSettings:
     every view once (`repetitions` times in training), so that there are as many data as images,
     times `repetitions`. No image, and so no datum, is of two parts.
 
-    `side` and `digit_side` of 32 and 16 make an easier, smaller corpus. `part` is what a supply
+    `side` and `digit_side` of 32 and 16 make an easier, smaller corpus, and so do fewer views: of
+    the five, the first `n_views` are handed out. `part` is what a supply
     hands out; of its data, each view is missing by itself in a share `missing_share`, but never all
     of a datum. `mnist` is a folder to fetch MNIST from.
 
@@ -49,6 +52,7 @@ class PolymnistSettings:
     n_test: int = 10_000
     part: Literal["train", "dev", "test"] = "train"
     batch: int = 128
+    n_views: int = N_VIEWS
     missing_share: float = 0.0
 
     def __post_init__(self) -> None:
@@ -63,6 +67,8 @@ class PolymnistSettings:
         ):
             if getattr(self, name) < least:
                 raise BadCall(f"{name} = {getattr(self, name)}; expected {least} or more")
+        if not 2 <= self.n_views <= N_VIEWS:
+            raise BadCall(f"n_views = {self.n_views}; expected 2 to {N_VIEWS}")
         if self.n_images + self.n_dev > MNIST_TRAIN:
             raise BadCall(
                 f"n_images = {self.n_images} and n_dev = {self.n_dev}; expected at most "

@@ -136,6 +136,16 @@ def test_batches_hang_on_the_epoch_and_can_be_taken_up_in_the_middle(prepared):
     assert as_views(whole[0].inputs, settings()).shape == (50, 5, 3, 32, 32)
 
 
+def test_fewer_views_are_the_first_of_the_same_prepared_data(prepared):
+    first, whole = (PolymnistSupply(prepared, settings(n_views=count)) for count in (2, 5))
+    two, five = (next(iter(one.epoch("views", 0))) for one in (first, whole))
+    assert torch.equal(two.inputs, five.inputs[:, : 2 * 3 * 32 * 32])
+    assert torch.equal(two.truths, five.truths[:, :3])
+    assert as_views(two.inputs, settings(n_views=2)).shape == (50, 2, 3, 32, 32)
+    with pytest.raises(BadCall, match="n_views = 6; expected 2 to 5"):
+        settings(n_views=6)
+
+
 def test_another_part_is_handed_out_of_the_same_folder(prepared):
     supply = PolymnistSupply(prepared, settings(part="dev"))
     assert supply.n_batches("views") == 1

@@ -47,9 +47,10 @@ def test_a_conf_can_be_trained_and_used(conf):
     made = made_of(conf)
     size = 3 * data.side**2
     if hasattr(made, "view_sizes"):
-        assert made.view_sizes == (size,) * 5
+        assert made.view_sizes == (size,) * data.n_views
     else:
         assert 3 * made.settings.side**2 == size
+        assert made.settings.n_views == data.n_views
     assert build(TrainSettings, tables["train"], "[train]").phases_of(made.phases)
     assert build(MultiviewInferSettings, tables.get("infer", {}), "[infer]").batch
     score = build(MultiviewScoreSettings, tables.get("score", {}), "[score]")

@@ -23,6 +23,12 @@ class ViewSettings:
         widths: of an image, channels at full size and after each halving; of a vector, the hidden
             layers of the encoder (the decoder has them the other way round); of words, the width of
             a word and then channels, each of which halves the length.
+        patch: of an image, pixels a side of the patches that networks see as one place each, their
+            values as so many channels; widths are then of these places. The authors' have 1.
+        norm: of an image's encoders. "batch" normalises channels over a batch before each
+            nonlinearity, and means of shared latents to variance 1 (arXiv 2004.12585): contrasts of
+            encoders that know nothing yet first pull all means to one place, and take long to leave
+            it. The authors' is "none".
         likelihood: of the values, "categorical" for words alone.
         scale: of that likelihood; where `learned_scale`, at the start.
         weight: of its logarithm in the objective.
@@ -36,6 +42,8 @@ class ViewSettings:
     n_words: int = 0
     length: int = 0
     widths: tuple[int, ...] = (64, 128, 256, 512)
+    patch: int = 1
+    norm: Literal["none", "batch"] = "none"
     likelihood: Likelihood = "laplace"
     scale: float = 0.75
     learned_scale: bool = False
@@ -58,7 +66,14 @@ class ViewSettings:
                 f"likelihood = {self.likelihood!r} of a view of kind {self.kind!r}; words are "
                 "categorical, and nothing else is"
             )
-        long = {"image": self.side, "words": self.length}.get(self.kind)
+        if self.patch < 1 or self.side % self.patch or (self.patch > 1 and self.kind != "image"):
+            raise BadCall(
+                f"patch = {self.patch} of a view of kind {self.kind!r}, side {self.side}; expected "
+                "1, or of an image a divisor of its side"
+            )
+        if self.norm != "none" and self.kind != "image":
+            raise BadCall(f"norm = {self.norm!r} of a view of kind {self.kind!r}; expected 'none'")
+        long = {"image": self.n_places, "words": self.length}.get(self.kind)
         if long is not None and long % 2 ** (len(self.widths) - 1):
             raise BadCall(
                 f"{long} cannot be halved {len(self.widths) - 1} times (widths of a view); "
@@ -69,6 +84,11 @@ class ViewSettings:
                 f"scale = {self.scale}, weight = {self.weight} of a view; expected above 0, and 0 "
                 "or more"
             )
+
+    @property
+    def n_places(self) -> int:
+        """Patches along a side of an image."""
+        return self.side // self.patch
 
     @property
     def size(self) -> int:

@@ -6,6 +6,8 @@ words in the same spirit.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from itertools import pairwise
 
 import torch
@@ -22,36 +24,43 @@ LEAST_SCALE = 1e-8  # of a posterior
 
 
 class ResidualBlock(nn.Module):
-    """Two 3 x 3 convolutions whose result, times a tenth, is added to what came in."""
+    """Two 3 x 3 convolutions whose result is added to what came in: a tenth of it, or where
+    channels are normalised, all.
+    """
 
-    def __init__(self, n_in: int, n_out: int) -> None:
+    def __init__(self, n_in: int, n_out: int, norm: str = "none") -> None:
         super().__init__()
         n_hidden = min(n_in, n_out)
+        self.first_norm, self.second_norm = _norm(n_in, norm), _norm(n_hidden, norm)
+        self.step = STEP if norm == "none" else 1.0
         self.first = nn.Conv2d(n_in, n_hidden, 3, padding=1)
         self.second = nn.Conv2d(n_hidden, n_out, 3, padding=1)
         self.around = nn.Conv2d(n_in, n_out, 1, bias=False) if n_in != n_out else nn.Identity()
 
     def forward(self, values: Float[Tensor, "batch channel row column"]) -> Tensor:
         """The same size, perhaps other channels."""
-        inner = self.first(functional.leaky_relu(values, LEAK))
-        inner = self.second(functional.leaky_relu(inner, LEAK))
-        return self.around(values) + STEP * inner
+        inner = self.first(functional.leaky_relu(self.first_norm(values), LEAK))
+        inner = self.second(functional.leaky_relu(self.second_norm(inner), LEAK))
+        return self.around(values) + self.step * inner
 
 
 class Heads(nn.Module):
     """A posterior from a trunk's features; scales are softplus, with no logarithm between."""
 
-    def __init__(self, trunk: nn.Module, n_features: int, n_latent: int) -> None:
+    def __init__(
+        self, trunk: nn.Module, n_features: int, n_latent: int, standard: bool = False
+    ) -> None:
+        """With `standard`, means have mean 0 and variance 1 over data."""
         super().__init__()
         self.trunk = trunk
+        self.standard = nn.BatchNorm1d(n_latent, affine=False) if standard else nn.Identity()
         self.mean, self.scale = nn.Linear(n_features, n_latent), nn.Linear(n_features, n_latent)
 
     def forward(self, values: Tensor) -> Posterior:
-        """The posterior of one kind of latents."""
+        """The posterior of one kind of latents, in float32, whatever products are in."""
         features = self.trunk(values)
-        return Posterior(
-            self.mean(features), functional.softplus(self.scale(features)) + LEAST_SCALE
-        )
+        mean, scale = self.mean(features).float(), self.scale(features).float()
+        return Posterior(self.standard(mean), functional.softplus(scale) + LEAST_SCALE)
 
 
 class WordTrunk(nn.Module):
@@ -86,7 +95,7 @@ class ViewNetworks(nn.Module):
     def __init__(self, view: ViewSettings, n_shared: int, n_private: int) -> None:
         super().__init__()
         self.view = view
-        self.shared = _encoder(view, n_shared)
+        self.shared = _encoder(view, n_shared, standard=view.norm == "batch")
         self.private = _encoder(view, n_private)
         self.decoder = _decoder(view, n_shared + n_private)
         if view.learned_scale:
@@ -113,6 +122,8 @@ class ViewNetworks(nn.Module):
         made = self.decoder(torch.cat([shared, private], 1))
         if self.view.kind == "words":
             return made.transpose(1, 2).log_softmax(2)
+        if self.view.kind == "image":
+            made = functional.pixel_shuffle(made, self.view.patch)
         return made.flatten(1)
 
     def seen(self, decoded: Tensor) -> Tensor:
@@ -139,11 +150,32 @@ class ViewNetworks(nn.Module):
 
     def _shaped(self, values: Tensor) -> Tensor:
         if self.view.kind == "image":
-            return values.view(len(values), self.view.channels, self.view.side, self.view.side)
+            side = self.view.side
+            planes = values.view(len(values), self.view.channels, side, side)
+            places = functional.pixel_unshuffle(planes, self.view.patch)
+            return places.contiguous(memory_format=torch.channels_last)
         return values
 
 
-def _encoder(view: ViewSettings, n_latent: int) -> Heads:
+@contextlib.contextmanager
+def kept_statistics(network: nn.Module) -> Iterator[None]:
+    """A block in which batch normalisations keep their statistics, whatever they are shown."""
+    norms = [one for one in network.modules() if isinstance(one, nn.modules.batchnorm._BatchNorm)]
+    momenta = [one.momentum for one in norms]
+    for one in norms:
+        one.momentum = 0.0
+    try:
+        yield
+    finally:
+        for one, momentum in zip(norms, momenta, strict=True):
+            one.momentum = momentum
+
+
+def _norm(n_channels: int, norm: str) -> nn.Module:
+    return nn.BatchNorm2d(n_channels) if norm == "batch" else nn.Identity()
+
+
+def _encoder(view: ViewSettings, n_latent: int, standard: bool = False) -> Heads:
     widths = view.widths
     if view.kind == "vector":
         layers: list[nn.Module] = []
@@ -154,14 +186,16 @@ def _encoder(view: ViewSettings, n_latent: int) -> Heads:
         n_features = widths[-1] * (view.length >> (len(widths) - 1))
         return Heads(WordTrunk(view), n_features, n_latent)
     blocks: list[nn.Module] = [
-        nn.Conv2d(view.channels, widths[0], 3, padding=1),
-        ResidualBlock(widths[0], widths[0]),
+        nn.Conv2d(view.channels * view.patch**2, widths[0], 3, padding=1),
+        ResidualBlock(widths[0], widths[0], view.norm),
     ]
     for before, after in pairwise(widths):
-        blocks += [nn.AvgPool2d(3, 2, 1), ResidualBlock(before, after)]
-    n_features = widths[-1] * (view.side >> (len(widths) - 1)) ** 2
+        blocks += [nn.AvgPool2d(3, 2, 1), ResidualBlock(before, after, view.norm)]
+    n_features = widths[-1] * (view.n_places >> (len(widths) - 1)) ** 2
+    if view.norm == "batch":
+        blocks.append(_norm(widths[-1], view.norm))
     trunk = nn.Sequential(*blocks, nn.LeakyReLU(LEAK), nn.Flatten())
-    return Heads(trunk, n_features, n_latent)
+    return Heads(trunk, n_features, n_latent, standard)
 
 
 def _decoder(view: ViewSettings, n_latent: int) -> nn.Module:
@@ -177,7 +211,7 @@ def _decoder(view: ViewSettings, n_latent: int) -> nn.Module:
         for before, after in pairwise(widths):
             layers += [nn.LeakyReLU(LEAK), nn.ConvTranspose1d(before, after, 4, 2, 1)]
         return nn.Sequential(*layers, nn.LeakyReLU(LEAK), nn.Conv1d(widths[-1], view.n_words, 1))
-    least = view.side >> (len(widths) - 1)
+    least = view.n_places >> (len(widths) - 1)
     layers += [
         nn.Linear(n_latent, widths[0] * least**2),
         nn.Unflatten(1, (widths[0], least, least)),
@@ -185,5 +219,6 @@ def _decoder(view: ViewSettings, n_latent: int) -> nn.Module:
     ]
     for before, after in pairwise(widths):
         layers += [nn.Upsample(scale_factor=2), ResidualBlock(before, after)]
-    layers += [nn.LeakyReLU(LEAK), nn.Conv2d(widths[-1], view.channels, 3, padding=1), nn.Sigmoid()]
-    return nn.Sequential(*layers)
+    n_out = view.channels * view.patch**2
+    layers += [nn.LeakyReLU(LEAK), nn.Conv2d(widths[-1], n_out, 3, padding=1)]
+    return nn.Sequential(*layers, nn.Sigmoid())

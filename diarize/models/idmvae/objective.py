@@ -25,7 +25,7 @@ from diarize.models.idmvae.latents import (
     log_mixture,
     product,
 )
-from diarize.models.idmvae.networks import ViewNetworks
+from diarize.models.idmvae.networks import ViewNetworks, kept_statistics
 
 
 @dataclass(frozen=True)
@@ -193,9 +193,11 @@ def augmented(
         ]
         decoded = network.decode(torch.cat([shared, others[0]]), torch.cat([others[1], private]))
         kept_shared, kept_private = network.seen(decoded).chunk(2)
+        with kept_statistics(network):
+            found = (network.encode_shared(kept_shared), network.encode_private(kept_private))
         pairs = (
-            (seen.shared[view].mean[here], network.encode_shared(kept_shared).mean),
-            (seen.private[view].mean[here], network.encode_private(kept_private).mean),
+            (seen.shared[view].mean[here], found[0].mean),
+            (seen.private[view].mean[here], found[1].mean),
         )
         for before, after in pairs:
             if settings.augment == "contrastive":

@@ -6,7 +6,7 @@ import math
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from diarize.errors import BadCall
@@ -15,6 +15,7 @@ from diarize.models.multibeta.config import MultiBetaSettings
 FIRST_SIGMA = 0.05  # of an untrained curve at its ends
 LAST_SIGMA = 0.99
 EARLY = 0.25  # of the levels, over which growth is measured
+LEAST_SIGNAL = 0.1  # of a latent's variance, 1 in all, without which it is not in use
 _NOTHING = 1e-12
 
 
@@ -90,19 +91,38 @@ def _height(sigma: float) -> float:
 def growth_exponent(sigma: Float[Tensor, "level latent"]) -> float:
     """How noise grows from its start: its increase goes as the level to this power.
 
-    Fitted to the mean over latents in the first quarter of the levels. Below 1 most of the noise
-    comes at once; a diffusion then has to leap over its last, finest steps.
+    Fitted to the mean over latents in the first quarter of the levels, of those that are still in
+    use at its end (all, where none is): noise of the others comes to that of the prior there,
+    whatever it does before. Below 1 most of the noise comes at once; a diffusion then has to leap
+    over its last, finest steps.
 
     >>> level = torch.linspace(0, 1, 101)[:, None]
     >>> round(growth_exponent(0.1 + level**2), 3), round(growth_exponent(level.sqrt()), 3)
     (2.0, 0.5)
     """
-    rise = (sigma - sigma[:1]).detach().cpu().double().mean(1)
-    n_early = max(3, round(EARLY * (len(rise) - 1)) + 1)
+    n_early = _n_early(len(sigma))
+    used = in_use(sigma)
+    counted = sigma[:, used] if bool(used.any()) else sigma
+    rise = (counted - counted[:1]).detach().cpu().double().mean(1)
     level = torch.linspace(0, 1, len(rise), dtype=torch.float64)[1:n_early]
     across = level.log() - level.log().mean()
     up = rise[1:n_early].clamp(min=_NOTHING).log()
     return float((across * (up - up.mean())).sum() / across.square().sum())
+
+
+def in_use(sigma: Float[Tensor, "level latent"]) -> Bool[Tensor, " latent"]:
+    """Which latents still say something where the first quarter of the levels ends.
+
+    A latent's variance is about 1: what of it is not noise, 1 - sigma^2, is signal.
+
+    >>> in_use(torch.tensor([[0.1, 0.2], [0.5, 0.99], [0.9, 1.0], [0.97, 1.0]])).tolist()
+    [True, False]
+    """
+    return 1 - sigma[_n_early(len(sigma)) - 1].square() >= LEAST_SIGNAL
+
+
+def _n_early(n_levels: int) -> int:
+    return min(max(3, round(EARLY * (n_levels - 1)) + 1), n_levels)
 
 
 def sinusoidal(

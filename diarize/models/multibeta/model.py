@@ -12,7 +12,13 @@ from diarize.errors import BadCall
 from diarize.models.contract import Batch, Losses
 from diarize.models.multibeta import stages
 from diarize.models.multibeta.config import MultiBetaSettings
-from diarize.models.multibeta.levels import SigmaCurve, beta_at, schedule_of
+from diarize.models.multibeta.levels import (
+    SigmaCurve,
+    beta_at,
+    growth_exponent,
+    in_use,
+    schedule_of,
+)
 from diarize.models.multibeta.network import SMALLEST_LOG_SIGMA, Decoder, DiffusionNet, Encoder
 from diarize.models.multibeta.objective import (
     Autoencoded,
@@ -97,8 +103,8 @@ class MultiBetaVAE(ManyBetas):
             return {}
         with torch.no_grad():
             learned = self._learned()
-        schedule = schedule_of(learned, "learned", 0.0)
-        told = {"sigma_growth": schedule[1]}
+        told = {"sigma_growth": growth_exponent(learned)}
+        told["latents_in_use"] = float(in_use(learned).sum())
         told |= {"sigma_first": float(learned[0].mean()), "sigma_last": float(learned[-1].mean())}
         if self._phase == PHASES[1]:
             told["sinusoidal"] = float(self.is_replaced)

@@ -19,6 +19,7 @@ from diarize.models.idmvae.latents import (
     product,
 )
 from diarize.models.idmvae.model import IDMVAE
+from diarize.models.idmvae.networks import ViewNetworks
 from diarize.models.idmvae.objective import contrast
 
 PIXELS = ViewSettings(channels=1, side=4, widths=(3, 4), copies=3)
@@ -44,6 +45,42 @@ def batch(n_data=6, present=None, size=48):
 def torch_s_chance_kept():
     with torch.random.fork_rng(devices=[]):
         yield
+
+
+def test_patches_are_taken_apart_and_put_together_where_they_were():
+    view = ViewSettings(channels=2, side=4, patch=2, widths=(3, 4))
+    network = ViewNetworks(view, 2, 3)
+    image = torch.arange(32.0)[None]
+    places = network._shaped(image)
+    assert tuple(places.shape) == (1, 8, 2, 2)  # every channel's four pixels of each patch
+    assert places[0, :4, 0, 1].tolist() == [2.0, 3.0, 6.0, 7.0]
+    network.decoder = torch.nn.Identity()
+    network.decoder.forward = lambda _: places
+    assert torch.equal(network.decode(torch.zeros(1, 2), torch.zeros(1, 3)), image)
+
+
+@pytest.mark.parametrize("others", [{"patch": 3}, {"patch": 0}, {"patch": 2, "widths": (3, 4, 5)}])
+def test_patches_that_do_not_fit_the_image_are_refused(others):
+    with pytest.raises(BadCall, match=r"patch = |cannot be halved"):
+        ViewSettings(side=4, **{"widths": (3, 4), **others})
+
+
+def test_normalised_means_of_shared_latents_have_variance_1_and_know_real_views_alone():
+    view = ViewSettings(channels=1, side=4, widths=(3, 4), copies=3, norm="batch")
+    model = made(views=(view,))
+    means = model.networks[0].encode_shared(torch.rand(50, 16, generator=chance(1))).mean
+    torch.testing.assert_close(means.var(0, correction=0), torch.ones(2), atol=0.02, rtol=0)
+    model = made(views=(view,), augment_weight=0.0)
+    model.loss(batch(), chance())
+    alone = {name: one.clone() for name, one in model.named_buffers() if "running" in name}
+    both = made(views=(view,), augment_weight=20.0)
+    both.loss(batch(), chance())
+    assert len(alone) == 2 * 3 * 5 * 2 + 3 * 2  # two encoders of three views, and shared means
+    for name, one in both.named_buffers():
+        if "running" in name:
+            assert torch.equal(one, alone[name])
+    with pytest.raises(BadCall, match="norm = 'batch' of a view of kind 'vector'"):
+        ViewSettings(kind="vector", n_values=4, norm="batch")
 
 
 def test_a_contrast_of_two_pairs_by_hand():

@@ -11,6 +11,7 @@ from diarize.models.multibeta.levels import (
     SigmaCurve,
     beta_at,
     growth_exponent,
+    in_use,
     level_of,
     schedule_of,
     sinusoidal,
@@ -61,6 +62,17 @@ def test_sigma_is_that_of_a_linear_vae_where_it_rises_as_log_beta():
 def test_growth_is_the_power_of_the_level(power):
     level = torch.linspace(0, 1, 201)[:, None]
     assert growth_exponent(0.2 + 0.7 * level**power) == pytest.approx(power, abs=0.01)
+
+
+def test_growth_is_that_of_latents_in_use():
+    level = torch.linspace(0, 1, 201)[:, None]
+    used, unused = 0.1 + 0.8 * level**1.5, (0.1 + 5 * level.sqrt()).clamp(max=1)
+    both = torch.cat([used, unused, unused], 1)
+    assert in_use(both).tolist() == [True, False, False]
+    assert growth_exponent(both) == pytest.approx(1.5, abs=0.01)
+    assert schedule_of(both, "auto", 1.0)[2] is False
+    assert growth_exponent(unused) < 1  # none is in use: all count
+    assert schedule_of(unused, "auto", 1.0)[2] is True
 
 
 def test_a_squared_sine_stands_in_for_noise_that_comes_at_once_and_keeps_its_ends():
