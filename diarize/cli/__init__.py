@@ -21,6 +21,8 @@ VERBS = {
     "pack": "make trained weights ready to ship: half precision, and a card",
     "infer": "say who spoke when, as RTTM, JSON or CSV",
     "separate": "take songs apart: a sound file for each instrument",
+    "generate": "make music: from nothing, on from a beginning, or where some is missing",
+    "codes": "say what codes of songs cost a model that tells them one by one",
     "review": "list the turns most worth a listen, by the seconds of error they may hold",
     "score": "compare a result with a reference: DER and its parts, JER, count, correlation",
     "images": "attribute, separate and score mixtures of images",

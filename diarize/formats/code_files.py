@@ -39,7 +39,7 @@ def save_codes(path: Path | str, codes: Codes) -> None:
     from safetensors.numpy import save
 
     about = {"codec": codes.codec, "n_samples": codes.n_samples}
-    held = {"codes": codes.codes.astype(np.int32)}
+    held = {"codes": np.ascontiguousarray(codes.codes, np.int32)}  # or their order would be lost
     with whole(path) as unfinished:
         unfinished.write_bytes(save(held, metadata={"about": json.dumps(about, sort_keys=True)}))
 

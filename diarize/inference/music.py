@@ -32,6 +32,11 @@ class Music:
     codes: Codes
     tracks: Tracks
 
+    @property
+    def mixture(self) -> Float32[np.ndarray, "1 time"]:
+        """The sum of the stems, which may be above full scale."""
+        return np.stack(list(self.tracks.samples.values())).sum(axis=0)
+
 
 @dataclass(frozen=True)
 class Missing:
