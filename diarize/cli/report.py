@@ -18,7 +18,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--manifest", type=Path, metavar="FILE", help="where the recordings' sound is"
     )
-    parser.add_argument("--reference", type=Path, metavar="FILE", help="RTTM with the truth")
+    told = "RTTM with the truth; or a folder of songs in true stems, of stems in --result"
+    parser.add_argument("--reference", type=Path, metavar="FILE", help=told)
+    told = "of stems: how many songs are shown (default: 4)"
+    parser.add_argument("--songs", type=int, default=4, metavar="N", help=told)
     parser.add_argument(
         "--score", type=Path, metavar="FILE", help="JSON that `diarize score --json` wrote"
     )
@@ -32,7 +35,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the page, and the pictures that were asked for."""
+    from diarize.cli.score_stems import are_stems
     from diarize.formats.text import save_text
+
+    if arguments.reference and are_stems(arguments.reference):
+        from diarize.viz.stem_page import stem_page
+
+        name = arguments.result.resolve().name
+        page_text = stem_page(name, arguments.reference, arguments.result, arguments.songs)
+        save_text(arguments.output, page_text)
+        return 0
     from diarize.viz.report import page
     from diarize.viz.scores import read_scores
     from diarize.viz.timeline import save_png, timeline

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 from diarize.cli.beside import beside
+from diarize.cli.score_names import run_names
+from diarize.cli.score_sounds import run_sounds
 from diarize.cli.score_terms import add_term_options, terms_of
 from diarize.errors import BadCall
 
@@ -25,6 +27,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--name", help="what to call the system of HYP (default: its folder's name)")
     add("--bss-eval", action="store_true", help="BSS-eval's SDR too (museval and ffmpeg; slow)")
     add("--markdown", metavar="FILE", help="write the tables as Markdown")
+    told = "how far sounds are from true ones, whatever the songs, by a named embedding; no SI-SDR"
+    add("--frechet", action="store_true", help=told)
+    told = "how often stems are named right by the classifier of instruments; no SI-SDR"
+    add("--names", action="store_true", help=told)
     add_term_options(add)
 
 
@@ -40,6 +46,10 @@ def are_stems(folder: Path) -> bool:
 
 def run_stems(arguments: argparse.Namespace) -> int:
     """Score, and print the tables, or the JSON where `--json -` asks for it."""
+    if arguments.names:
+        return run_names(arguments)
+    if arguments.frechet:
+        return run_sounds(arguments)
     from diarize.formats.text import save_text
     from diarize.scoring import separation_table as table
     from diarize.scoring.separation_score import score_separation

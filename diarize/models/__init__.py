@@ -19,6 +19,7 @@ MODELS = {  # imported when asked for by name
     "composable": "diarize.models.composable.model:Composable",
     "rqtransformer": "diarize.models.rqtransformer.model:RQTransformer",
     "digit_classifier": "diarize.models.baselines.digit_classifier:DigitClassifier",
+    "instrument_classifier": "diarize.models.baselines.instrument_classifier:InstrumentClassifier",
     "view_judge": "diarize.models.baselines.view_judge:ViewJudge",
 }
 

@@ -137,6 +137,18 @@ def together(parts: Sequence[Calibration]) -> Calibration:
     return _table(counts)
 
 
+def of_decisions(
+    probabilities: Float[np.ndarray, " decision"], are_right: Bool[np.ndarray, " decision"]
+) -> Calibration:
+    """Return the reliability table of decisions: of those held 70 % sure, are 70 % right?
+
+    >>> table = of_decisions(np.array([0.95, 0.95, 0.75]), np.array([True, False, True]))
+    >>> round(table.expected_error, 3)
+    0.383
+    """
+    return _table(_binned(probabilities, are_right))
+
+
 def _binned(
     held: Float[np.ndarray, " frame"], truth: Bool[np.ndarray, " frame"]
 ) -> Float[np.ndarray, "count bin"]:

@@ -1,12 +1,16 @@
-"""A report of pictures and tables: one HTML file that loads nothing from anywhere."""
+"""A report of pictures, tables and sounds: one HTML file that loads nothing from anywhere."""
 
 from __future__ import annotations
 
 import base64
 import html
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
 
 from diarize import __version__
 from diarize.scoring.grid import Grid
@@ -33,14 +37,24 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Clip:
+    """A sound to play, full scale 1, and what it is."""
+
+    samples: Float[np.ndarray, "channel time"]
+    rate_hz: int
+    caption: str
+
+
+@dataclass(frozen=True)
 class Section:
-    """A part of a page: a title, a remark, then tables, pictures, and lines of small print."""
+    """A part of a page: a title, a remark, then tables, sounds, pictures, lines of small print."""
 
     title: str
     remark: str = ""
     grids: tuple[Grid, ...] = ()
     pictures: tuple[Picture, ...] = ()
     lines: tuple[str, ...] = ()
+    clips: tuple[Clip, ...] = ()
 
 
 def image_page(title: str, remark: str, sections: Sequence[Section]) -> str:
@@ -73,6 +87,7 @@ def _section(section: Section) -> str:
     if section.remark:
         parts.append(f"<p>{_text(section.remark)}</p>\n")
     parts += [_table(grid) for grid in section.grids]
+    parts += [_clip(clip) for clip in section.clips]
     parts += [_picture(picture) for picture in section.pictures]
     if section.lines:
         parts.append(f"<ul>{''.join(f'<li>{_text(line)}</li>' for line in section.lines)}</ul>\n")
@@ -101,4 +116,19 @@ def _picture(picture: Picture) -> str:
     return (
         f'<figure><figcaption>{caption}</figcaption><img alt="{caption}" '
         f'src="data:image/png;base64,{data}"></figure>\n'
+    )
+
+
+def _clip(clip: Clip) -> str:
+    """A player with the sound in it, as FLAC; what is beyond full scale is held there."""
+    import soundfile
+
+    buffer = io.BytesIO()
+    held = clip.samples.clip(-1, 1).T
+    soundfile.write(buffer, held, clip.rate_hz, format="FLAC", subtype="PCM_16")
+    data = base64.b64encode(buffer.getvalue()).decode()
+    caption = _text(clip.caption)
+    return (
+        f'<figure><figcaption>{caption}</figcaption><audio controls preload="none" '
+        f'aria-label="{caption}" src="data:audio/flac;base64,{data}"></audio></figure>\n'
     )

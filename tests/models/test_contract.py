@@ -41,6 +41,12 @@ TINY = {
         {"side": 4, "n_classes": 3, "channels": [4, 4], "kernel": 3, "n_hidden": 8}
     ],
 }
+TINY["instrument_classifier"] = [
+    {
+        **{"sources": ["low", "high"], "rate_hz": 8000, "window_s": 0.03, "n_fft": 32, "hop": 16},
+        **{"n_mels": 8, "widths": [4, 6], "n_hidden": 8, "dropout": 0.1, "mixed": 0.3},
+    }
+]
 FEW = {"n_codes": 6, "k_means_rounds": 2, "refresh_every": 3}
 CODEC = {
     **{"hop": 16, "n_blocks": [2, 2], "widths": [4, 4], "stages": [2, 1], "together": 2},
@@ -230,7 +236,7 @@ def batch_of(phase, n_data=N_DATA, seed=1):
     """What a phase may be trained on: bars of light, alone and labelled, or superposed; scenes."""
     if phase == "conversations":
         return scenes(n_data, seed)
-    if phase in ("separate", "codec", "codes", "compose", "visit", "prior"):
+    if phase in ("instruments", "separate", "codec", "codes", "compose", "visit", "prior"):
         return songs(n_data, seed)
     if phase == "views":
         return views(n_data, seed)
@@ -249,6 +255,8 @@ def in_use(model, n_data=N_DATA):
     """What a model is asked of when trained."""
     if isinstance(model, Separator) or hasattr(model, "surprise"):
         return songs(n_data, 1)
+    if model.phases == ("instruments",):
+        return songs(n_data, 1)
     if model.phases == ("views",):
         return views(n_data, 1)
     return batch_of("conversations" if hasattr(model, "weigh") else "mixtures", n_data)
@@ -262,6 +270,8 @@ def answer(model, batch):
             return model.separate(inputs).flatten(1)
         if hasattr(model, "surprise"):
             return model.surprise(batch.stems)[:, None]
+        if model.phases == ("instruments",):
+            return model.classify(inputs[:, 0])
         if hasattr(model, "weigh"):
             return model.weigh(batch).presence.flatten(1)
         if hasattr(model, "denoise"):
