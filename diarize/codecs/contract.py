@@ -8,6 +8,8 @@ from typing import Protocol, runtime_checkable
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from diarize.errors import BadCall
+
 
 @dataclass(frozen=True)
 class Encoded:
@@ -25,6 +27,17 @@ class Encoded:
     codes: Int[Tensor, "batch code frame"] | None
     scale: Float[Tensor, "batch ..."] | None
     n_samples: int
+
+
+def check_channels(audio: Float[Tensor, "batch channel time"], wanted: int, name: str) -> None:
+    """See that sound has as many channels as a codec takes.
+
+    Raises:
+        BadCall: it has not.
+    """
+    if audio.shape[1] != wanted:
+        found = tuple(audio.shape)
+        raise BadCall(f"sound of shape {found}; {name} takes (batch, channel, time) with {wanted}")
 
 
 @runtime_checkable

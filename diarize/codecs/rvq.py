@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from diarize.codecs.contract import Encoded
+from diarize.codecs.contract import Encoded, check_channels
 from diarize.codecs.mdct import MDCT
 from diarize.config import build
 from diarize.errors import BadCall, BadFile
@@ -88,6 +88,7 @@ class RVQCodec(nn.Module):
 
     def encode(self, audio: Float[Tensor, "batch channel time"]) -> Encoded:
         """The numbers of the transform, exactly, and the codes nearest to them."""
+        check_channels(audio, self.n_channels, "rvq")
         numbers = self.transform.forward(audio[:, 0])
         _, codes = self.quantise(numbers)
         return Encoded(numbers.transpose(1, 2), codes, None, audio.shape[2])

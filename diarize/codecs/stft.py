@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diarize.codecs.contract import Encoded
+from diarize.codecs.contract import Encoded, check_channels
 from diarize.errors import BadCall
 
 RATE_HZ = 22_050
@@ -40,6 +40,7 @@ class STFTCodec:
 
     def encode(self, audio: Float[Tensor, "batch channel time"]) -> Encoded:
         """The sound as spectra, exactly."""
+        check_channels(audio, self.n_channels, "stft")
         n_samples = audio.shape[2]
         hop = self.n_fft // 2  # whole hops, and a frame at least, for its ends are mirrored
         short = max(self.n_fft - n_samples, -n_samples % hop)

@@ -129,6 +129,13 @@ def test_our_codec_is_read_from_the_file_of_a_separator(tmp_path):
         rvq.load_rvq(path)
 
 
+@pytest.mark.parametrize("name", ["rvq", "stft"])
+def test_sound_with_other_channels_than_a_codec_takes_is_refused_and_not_cut(name):
+    codec = taught() if name == "rvq" else STFTCodec()
+    with pytest.raises(BadCall, match=rf"shape \(1, 2, 100\); {name} takes .* with 1"):
+        codec.encode(torch.zeros(1, 2, 100))
+
+
 def test_there_is_no_other_codec_and_the_stft_has_neither_weights_nor_codes(tmp_path):
     with pytest.raises(BadCall, match=f"no codec 'mp3'; there are {', '.join(CODECS)}"):
         load_codec("mp3")
