@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from diarize.cli import main
 from diarize.corpora.celeba import read_face, read_lists
 from diarize.corpora.factors import read_set
 from diarize.corpora.supplies import make_supply, prepare
@@ -100,3 +101,37 @@ def test_without_the_corpus_it_says_where_it_was_looked_for(tmp_path, monkeypatc
     with pytest.raises(BadFile, match=r"no folder named; celeba = DIR in \[data\], or \$CORPORA"):
         prepare("celeba", tmp_path, SETTINGS, "here")
     assert np.array(list(tmp_path.iterdir())).size == 0
+
+
+def test_faces_go_all_the_way_from_files_to_scores(corpus, tmp_path, capsys):
+    listed = corpus / "list_attr_celeba.txt"
+    _, names, *told = listed.read_text().splitlines()
+    parts = (corpus / "list_eval_partition.txt").read_text().splitlines()
+    for number in range(6, 31):  # enough of the test part for five folds
+        name = f"{number:06d}.jpg"
+        image = Image.new("RGB", (178, 218), (8 * number, 255 - 8 * number, 0))
+        image.save(corpus / "img_align_celeba" / name)
+        told.append(f"{name} " + " ".join(str(2 * (number >> bit & 1) - 1) for bit in range(3)))
+        parts.append(f"{name} 2")
+    listed.write_text("\n".join([str(len(told)), names, *told]) + "\n")
+    (corpus / "list_eval_partition.txt").write_text("\n".join(parts) + "\n")
+    conf, data, exp = tmp_path / "tiny.toml", tmp_path / "made", tmp_path / "exp"
+    conf.write_text(
+        f'[data]\ncorpus = "celeba"\nceleba = "{corpus}"\nside = 8\nbatch = 2\n'
+        '[model]\nname = "multibeta"\nn_values = 192\nn_planes = 3\nwidths = [2, 4]\n'
+        "n_latents = 3\nn_hidden = 8\nn_features = 4\nn_knots = 4\n"
+        "[model.diffusion]\nn_steps = 6\nwidth = 8\nn_blocks = 1\n[train]\nthreads = 1\n"
+        "[train.phases.autoencoder]\nepochs = 1\n[train.phases.diffusion]\nepochs = 1\n"
+        "[infer]\nn_levels = 2\nn_steps = 2\nfew_steps = [2]\nancestral_steps = 4\n"
+        "n_samples = 10\nn_shown = 2\nn_edited = 1\nn_amounts = 1\n"
+        "[score]\nn_dci = 0\nn_components = 2\n"
+    )
+    places = ["--conf", str(conf), "--data", str(data)]
+    weights, result = str(exp / "train" / "model.safetensors"), str(exp / "result")
+    assert main(["prepare", "celeba", *places]) == 0
+    assert main(["train", *places, "--exp", str(exp / "train")]) == 0
+    made = ["factors", "infer", *places, "--model", weights, "--name", "tiny", "-o", result]
+    assert main(made) == 0
+    out = ["--result", result, "-o", str(exp / "score.json"), "--markdown", str(exp / "score.md")]
+    assert main(["factors", "score", *places, *out]) == 0
+    assert "TAD" in capsys.readouterr().out

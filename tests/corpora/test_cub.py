@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from diarize.cli import main
 from diarize.corpora.cub import CubSet, CubSettings, encoded, vocabulary, words_of
 from diarize.corpora.supplies import make_supply, prepare
 from diarize.errors import BadCall, BadFile
@@ -126,3 +127,27 @@ def test_files_that_are_not_as_they_should_be_are_named(birds, tmp_path):
         prepare("cub", folder, birds, "the test")
     with pytest.raises(BadCall, match="under 1 together"):
         CubSettings(dev_share=0.5, test_share=0.5)
+
+
+def test_birds_and_captions_go_all_the_way_from_files_to_scores(birds, tmp_path, capsys):
+    data, exp, conf = tmp_path / "made", tmp_path / "exp", tmp_path / "tiny.toml"
+    table = {**birds, "least_said": 0}
+    n_words = json.loads(prepare("cub", data, table, "the test").read_text())["n_words"]
+    tables = "\n".join(f"{name} = {json.dumps(value)}" for name, value in table.items())
+    image = 'kind = "image"\nchannels = 3\nside = 8\nwidths = [2, 2]\n'
+    words = f'kind = "words"\nn_words = {n_words}\nlength = 6\nwidths = [2, 3]\n'
+    conf.write_text(
+        f'[data]\ncorpus = "cub"\n{tables}\n[model]\nname = "idmvae"\nn_shared = 2\nn_private = 2\n'
+        f'[[model.views]]\n{image}[[model.views]]\n{words}likelihood = "categorical"\n'
+        "[model.diffusion]\nweight = 0.1\nn_steps = 4\nwidth = 4\nn_sampling = 2\n"
+        "[train]\nthreads = 1\n[train.phases.views]\nepochs = 1\n"
+        "[infer]\nn_train = 36\nn_made = 4\nn_samples = 4\nthreads = 1\n"
+    )
+    places = ["--conf", str(conf), "--data", str(data)]
+    weights, result = str(exp / "train" / "model.safetensors"), str(exp / "result")
+    assert main(["train", *places, "--exp", str(exp / "train")]) == 0
+    assert main(["images", "infer", *places, "--model", weights, "-o", result]) == 0
+    out = ["--result", result, "-o", str(exp / "score.json"), "--markdown", str(exp / "score.md")]
+    assert main(["images", "score", *places, *out]) == 0
+    told = capsys.readouterr()
+    assert "z -> class" in told.out

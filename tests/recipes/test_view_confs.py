@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from diarize.config import build, read_toml
+from diarize.corpora.cub import CubSettings
 from diarize.corpora.polymnist_settings import PolymnistSettings
 from diarize.corpora.tcga import TcgaSettings
 from diarize.inference.multiview import MultiviewInferSettings
@@ -83,3 +84,11 @@ def test_the_systems_differ_in_the_objective_alone(tiny):
     assert weights["idmvae"] == ("mixture", 80.0, 20.0, 1.0)
     assert weights["mmvaeplus"] == ("mixture", 0.0, 0.0, 0.0)
     assert weights["dmvae"] == ("product", 0.0, 0.0, 0.0)
+
+
+def test_the_conf_of_birds_has_two_views_that_fit_its_corpus():
+    tables = read_toml(FOLDER / "idmvae_cub.toml")
+    data = build(CubSettings, tables["data"], "[data]")
+    made = made_of(FOLDER / "idmvae_cub.toml")
+    assert made.view_sizes == (3 * data.side**2, data.length)
+    assert build(TrainSettings, tables["train"], "[train]").phases_of(made.phases)
