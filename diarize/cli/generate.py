@@ -12,6 +12,7 @@ from diarize.errors import BadCall
 
 MAKERS = {  # the module that adds each one's own options, all None by default, and runs it
     "rqtransformer": "diarize.cli.generate_rqtransformer",
+    "composable": "diarize.cli.generate_composable",
 }
 
 

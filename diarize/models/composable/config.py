@@ -92,6 +92,8 @@ class LossSettings:
         shares: of phase "visit", what noise to signal of shares weighs, in dB.
         keep: of phase "visit", what the losses of phase "compose" weigh.
         alone: of phase "visit", the share of a batch that is taken for one component alone.
+        whole: of phase "visit", for each component whether such windows are taken whole, or what of
+            them is the component's by the model's own word; empty: all are whole.
         gain_db: of phase "visit", the most by which such are louder or softer in made mixtures.
     """
 
@@ -102,6 +104,7 @@ class LossSettings:
     shares: float = 0.1
     keep: float = 0.1
     alone: float = 0.15
+    whole: tuple[bool, ...] = ()
     gain_db: float = 6.0
 
     def __post_init__(self) -> None:
@@ -187,8 +190,8 @@ class ComposableSettings:
             raise BadCall(f"sharpness = {self.sharpness}; expected above 0")
         if self.view.kind == "levels" and self.output == "direct":
             raise BadCall("output = 'direct' of view 'levels'; expected 'shares'")
-        for name in ("steady", "even"):
-            weights = getattr(self.losses, name)
+        for name in ("steady", "even", "whole"):
+            weights: tuple[float, ...] = getattr(self.losses, name)
             if weights and len(weights) != self.n_components:
                 found, wanted = len(weights), self.n_components
                 raise BadCall(f"losses.{name}: {found} weights; expected {wanted}, or none")

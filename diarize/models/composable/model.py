@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from diarize.codecs.contract import Encoded
 from diarize.errors import BadCall
 from diarize.models.composable import objective
 from diarize.models.composable.config import ComposableSettings
@@ -188,7 +189,7 @@ class Composable(nn.Module):
             gains = 10 ** (weights.gain_db * (2 * drawn - 1) / 20)
             order = torch.rand(chosen.shape, generator=generator, device=generator.device)
             rows = chosen.gather(1, order.argsort(1).to(chosen.device)).T
-            alone = sound[rows, 0] / heard.loudness[rows, 0] * gains
+            alone = self._alone(sound / heard.loudness, heard, latents, rows) * gains
             made = self.view.hear(alone.sum(1, keepdim=True))
             each = (alone / made.loudness).flatten(0, 1)[:, None]
             encoded = self.view.codec.encode(each).latents
@@ -203,6 +204,27 @@ class Composable(nn.Module):
         parts = {"visits": (said - targets).square().mean()}
         parts["shares"] = objective.share_cost(self.shares(said), made.encoded.latents, encoded)
         return parts
+
+    def _alone(
+        self,
+        sound: Float[Tensor, "batch 1 time"],
+        heard: Heard,
+        latents: Tensor,
+        rows: Int[Tensor, "made component"],
+    ) -> Float[Tensor, "made component time"]:
+        """The sound of the windows `rows`: as they are, or what of them is the component's."""
+        whole = self.settings.losses.whole or (True,) * len(self.sources)
+        found = []
+        for number, as_is in enumerate(whole):
+            chosen = rows[:, number]
+            if as_is:
+                found.append(sound[chosen, 0])
+                continue
+            scale = heard.encoded.scale
+            own = None if scale is None else scale[chosen]
+            encoded = Encoded(latents[chosen, number], None, own, heard.encoded.n_samples)
+            found.append(self.view.codec.decode(encoded)[:, 0])
+        return torch.stack(found, 1)
 
     def _first_guess(self, data: Data, noise: Data) -> Components:
         level = data.new_zeros(len(data))
