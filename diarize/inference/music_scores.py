@@ -120,7 +120,7 @@ class SoundScores:
 
     Attributes:
         floor: of real songs of training, as many windows as were generated, if there are so many.
-        codec: of the same test windows, as their codes sound.
+        codec: of some of the same test windows, as many as were generated, as their codes sound.
         generated: of music from nothing.
         n_test, n_train, n_generated: windows; each has `PIECES` embeddings.
     """
@@ -149,7 +149,7 @@ def sound_scores(
     real = _embedded(np.stack([one.sum(0) for one in test]))
     floor = _embedded(np.stack([one.sum(0) for one in train]))
     coded = []
-    for window in test:
+    for window in _spread(test, n_generated):
         encoded = maker.codec.encode(torch.from_numpy(window)[None])
         coded.append(maker.codec.decode_codes(encoded)[0].sum(0).numpy())
     made = []

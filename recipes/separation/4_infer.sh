@@ -4,8 +4,14 @@
 # reads   $data/mixtures/test*/ ($data/drums_bass/mixtures/test*/ of drums and bass alone)
 #         $exp/train/model.safetensors
 # writes  $exp/result/PART/SONG/SOURCE.wav  $exp/result/PART/SONG.rttm (which instrument plays when)
+# An rqtransformer separates nothing: it makes music, $exp/result/made/NNN/SOURCE.wav.
 set -euo pipefail
 resumable "$exp/result"
+if [[ $("$python" -m diarize conf "$conf" --get model.name) == rqtransformer ]]; then
+  "$python" -m diarize generate --model rqtransformer --n 8 -o "$exp/result/made" \
+    --weights "$exp/train/model.safetensors"
+  exit
+fi
 sources=$("$python" -m diarize conf "$conf" --get data.sources)
 for mixtures in "$data/${sources// /_}"/mixtures/test*/; do
   [[ -d $mixtures ]] || continue

@@ -6,15 +6,24 @@
 # writes  $exp/score/PART.txt  $exp/score/PART.md  $exp/score/PART.json
 #         $exp/score/PART.activity.txt  $exp/score/PART.activity.json (which instrument plays when)
 #         $exp/score.txt (all parts)
+# Of an rqtransformer: what codes of the test songs cost, and how far its music is from theirs.
 set -euo pipefail
 others=$(dirname "$exp")
 mkdir -p "$exp/score"
 : > "$exp/score.txt.new"
 sources=$("$python" -m diarize conf "$conf" --get data.sources)
+model=$("$python" -m diarize conf "$conf" --get model.name)
 sets=$data/${sources// /_}
 for truth in "$sets"/stems/test*/; do
   [[ -d $truth ]] || continue
   part=$(basename "$truth")
+  if [[ $model == rqtransformer ]]; then
+    "$python" -m diarize codes score "$truth" --train "$sets/stems/train" --n 24 \
+      --develop "$sets/stems/validation" --weights "$exp/train/model.safetensors" \
+      --json "$exp/score/$part.json" > "$exp/score/$part.txt"
+    { echo "$part"; cat "$exp/score/$part.txt"; echo; } >> "$exp/score.txt.new"
+    continue
+  fi
   options=()
   for name; do
     [[ ! -d $others/$name/result/$part || $others/$name -ef $exp ]] ||
