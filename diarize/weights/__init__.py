@@ -82,6 +82,13 @@ KNOWN = {
             source="egs/slakh/conf/rqtransformer.toml",
         ),
         Weights(
+            "instruments",
+            licence="Apache-2.0",
+            source="egs/slakh/conf/instruments.toml",
+            package=OURS,
+            file="weights/instruments.safetensors",
+        ),
+        Weights(
             "digits",
             licence="Apache-2.0",
             source="egs/mnist/conf/msvae.toml",

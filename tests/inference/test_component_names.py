@@ -9,6 +9,7 @@ import torch
 from diarize.cli import main
 from diarize.config import build
 from diarize.corpora.batch import Songs
+from diarize.corpora.instruments import SOURCES
 from diarize.errors import BadCall, BadFile
 from diarize.formats.tracks import Tracks, save_tracks
 from diarize.inference import sound_distance
@@ -206,3 +207,14 @@ def test_components_without_names_are_put_in_order_before_they_are_named(tmp_pat
     save_tracks(tmp_path / "made" / "a", Tracks(components, RATE_HZ))
     score = name_scores(tmp_path / "true", tmp_path / "made", weights, 0.6)
     assert (len(score.decisions), score.n_named_right) == (2, 2)
+
+
+def test_weights_that_ship_know_the_four_instruments_and_noise_bursts_are_drums():
+    judge = load_classifier()
+    assert judge.classes == (*SOURCES, "mixed")
+    rate_hz = judge.rate_hz
+    chance = np.random.default_rng(0)
+    at_s = np.arange(6 * rate_hz) / rate_hz
+    bursts = chance.normal(0, 0.3, len(at_s)) * np.exp(-25 * (at_s % 0.5))
+    drums = Tracks({"component_1": bursts[None].astype(np.float32)}, rate_hz)
+    assert name_components(drums)[0].best == "drums"

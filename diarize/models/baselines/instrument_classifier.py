@@ -88,6 +88,7 @@ class InstrumentClassifier(nn.Module):
     def __init__(self, settings: InstrumentClassifierSettings) -> None:
         super().__init__()
         self.settings = settings
+        self.rate_hz, self.window_s = settings.rate_hz, settings.window_s
         self.classes = (*settings.sources, MIXED)
         self.register_buffer("window", torch.hann_window(settings.n_fft), persistent=False)
         bands = mel_bands(settings.n_mels, settings.n_fft, settings.rate_hz)
@@ -103,7 +104,6 @@ class InstrumentClassifier(nn.Module):
         self.trunk = nn.Sequential(*layers)
         n_features = 2 * settings.widths[-1] * (settings.n_mels >> len(settings.widths))
         self.hidden = nn.Sequential(nn.Linear(n_features, settings.n_hidden), nn.ReLU())
-        self.dropout = nn.Dropout(settings.dropout)
         self.last = nn.Linear(settings.n_hidden, len(self.classes))
 
     def begin(self, phase: str) -> None:
@@ -129,7 +129,9 @@ class InstrumentClassifier(nn.Module):
         tilt = torch.rand(len(batch), n_sources, 1, 1, generator=generator) * 2 - 1
         tilt_db = self.settings.tilt_db * tilt[:, :, 0].to(sounds) * span
         tilted = (pictures + tilt_db[known][:, :, None] / RANGE_DB).clamp(min=0)
-        scores = self.last(self.dropout(self._hidden(tilted)))
+        kept = torch.rand(len(batch), n_sources, self.settings.n_hidden, generator=generator)
+        hidden = self._hidden(tilted) * (kept.to(sounds) >= self.settings.dropout)[known]
+        scores = self.last(hidden / (1 - self.settings.dropout))
         n_counted = torch.tensor(len(labels))
         if not len(labels):
             return Losses(scores.sum(), {"accuracy": torch.tensor(0.0)}, n_counted)
