@@ -1,0 +1,58 @@
+"""The confs of egs/slakh say models that can be made; the published one has its published size."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from diarize.config import build, read_toml
+from diarize.corpora.batch import Songs
+from diarize.corpora.stem_settings import StemSettings
+from diarize.models.composable.config import ComposableSettings
+from diarize.models.composable.model import Composable
+from diarize.models.composable.network import Encoder, UNet
+from diarize.training.settings import TrainSettings
+
+FOLDER = Path(__file__).parents[3] / "egs" / "slakh" / "conf"
+CONFS = sorted(FOLDER.glob("composable*.toml"))
+
+
+def settings_of(path):
+    tables = read_toml(path)
+    own = {key: value for key, value in tables["model"].items() if key != "name"}
+    return tables, build(ComposableSettings, own, str(path))
+
+
+@pytest.mark.parametrize("path", CONFS, ids=lambda path: path.stem)
+def test_every_table_of_a_conf_can_be_used(path):
+    tables, settings = settings_of(path)
+    data = build(StemSettings, tables["data"], str(path))
+    assert data.remix.share == 0  # real mixtures: to remix stems would take labels
+    assert len(data.sources) == settings.n_components
+    assert "compose" in build(TrainSettings, tables["train"], str(path)).phases_of(
+        Composable.phases
+    )
+
+
+def n_weights(module):
+    return sum(one.numel() for one in module.parameters())
+
+
+def test_the_published_networks_have_their_published_size():
+    """2.905 and 10.48 million weights, counted from the published settings; ours are near."""
+    _, settings = settings_of(FOLDER / "composable_paper.toml")
+    encoder = Encoder(128, settings.encoder, settings.encoder_kernel, settings.width)
+    assert n_weights(encoder) == pytest.approx(2.905e6, rel=0.01)
+    assert n_weights(UNet(128, 128, 1, settings.decoder)) == pytest.approx(10.48e6, rel=0.1)
+    assert n_weights(UNet(2, 2, 2, settings.prior)) == pytest.approx(7.73e6, rel=0.2)
+
+
+def test_the_smallest_goes_through_all_its_phases():
+    _, settings = settings_of(FOLDER / "composable_tiny.toml")
+    model = Composable(settings)
+    sound = 0.1 * torch.randn(3, 1, 16_000, generator=torch.Generator().manual_seed(0))
+    for phase in model.phases:
+        model.begin(phase)
+        losses = model.loss(Songs(sound, stems=sound), torch.Generator().manual_seed(1))
+        assert bool(losses.total.isfinite())
+        losses.total.backward()
