@@ -24,6 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="T",
         help="of files (default: %(default)s)",
     )
+    told = "do not say which instrument components without names are ({track}.names.json)"
+    add("--no-names", dest="names", action="store_false", help=told)
     add("--rttm", action="store_true", help="write {track}.rttm too: which instrument plays when")
     told = "trained weights (default: those that ship); or a blind way: nmf, hpss, random"
     add("--model", metavar="FILE", help=told)
@@ -50,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     from diarize.inference.batch import check_folder
 
     said = arguments.output, arguments.name, arguments.format, arguments.subtype
-    files = separate_files.FileSettings(*said, arguments.rttm, arguments.fresh)
+    files = separate_files.FileSettings(*said, arguments.rttm, arguments.fresh, arguments.names)
     separate_files.check_places(arguments.inputs, arguments.output)
     found = sources.find_sources(arguments.inputs)
     use_machine(arguments)

@@ -19,6 +19,7 @@ from diarize.formats.whole import whole
 from diarize.inference.separate import Progress, Separator, check_subtype
 from diarize.inference.separate_blind import BlindSeparator
 from diarize.inference.separate_input import open_song
+from diarize.inference.separate_names import save_names
 from diarize.inference.separate_stream import Stems
 from diarize.inference.sources import Source
 
@@ -39,6 +40,7 @@ class FileSettings:
         subtype: how samples are held; None: the first that the kind has.
         rttm: whether {track}.rttm says when each instrument plays.
         fresh: whether songs whose files are all there are done again.
+        names: whether {track}.names.json says what components without names are.
     """
 
     folder: Path
@@ -47,6 +49,7 @@ class FileSettings:
     subtype: str | None = None
     rttm: bool = False
     fresh: bool = False
+    names: bool = True
 
     def __post_init__(self) -> None:
         if self.kind not in SUBTYPES:
@@ -77,6 +80,10 @@ class FileSettings:
     def rttm_path(self, track: str) -> Path:
         """Where it is said when each instrument plays."""
         return self.folder / f"{track}.rttm"
+
+    def names_path(self, track: str) -> Path:
+        """Where it is said which instrument each component is."""
+        return self.folder / f"{track}.names.json"
 
     def spread_path(self, track: str) -> Path:
         """Where it is said, of a separator that draws, how far its samples lie apart."""
@@ -122,6 +129,8 @@ def separate_all(
     for source in sources:
         wanted = [settings.path(source.stem, stem) for stem in separator.stems]
         told = [settings.rttm_path(source.stem)] if settings.rttm else []
+        if settings.names and separator.stems[0] == UNNAMED:
+            told.append(settings.names_path(source.stem))
         if not settings.fresh and all(path.exists() for path in (*wanted, *told)):
             yield Separated(source, skipped=True)
             continue
@@ -161,8 +170,13 @@ def _one(
         save_rttm(settings.rttm_path(source.stem), {source.recording: turns})
     if isinstance(separator, Separator) and separator.spread is not None:
         separator.spread.save(settings.spread_path(source.stem))
-    absent = _absent(separator.stems, energy) if separator.stems[0] == UNNAMED else ()
-    return Separated(source, tuple(wanted), (*kept.notes(), *absent))
+    notes = list(kept.notes())
+    if separator.stems[0] == UNNAMED:
+        notes += _absent(separator.stems, energy)
+        if settings.names:
+            components = dict(zip(separator.stems, wanted, strict=True))
+            notes += save_names(settings.names_path(source.stem), components)
+    return Separated(source, tuple(wanted), tuple(notes))
 
 
 def _absent(names: Sequence[str], energy: Float64[np.ndarray, " _row"]) -> tuple[str, ...]:

@@ -1,5 +1,7 @@
 """Songs taken apart by blind methods, to files."""
 
+import json
+
 import numpy as np
 import pytest
 import soundfile
@@ -90,3 +92,20 @@ def test_options_that_do_not_go_together_are_refused(song, tmp_path, capsys, opt
     soundfile.write(tmp_path / "a.wav", song.T, RATE_HZ)
     assert main(["separate", str(tmp_path / "a.wav"), "-o", str(tmp_path / "out"), *options]) == 2
     assert told in capsys.readouterr().err
+
+
+def test_components_are_named_beside_their_files_unless_that_is_not_wanted(song, tmp_path, capsys):
+    soundfile.write(tmp_path / "a.wav", song.T, RATE_HZ)
+    call = ["separate", str(tmp_path / "a.wav"), "-o", str(tmp_path / "out"), "--model", "hpss"]
+    assert main([*call, "--no-names"]) == 0
+    assert not (tmp_path / "out" / "a.names.json").exists()
+    assert main(call) == 0  # not done before: the names were lacking
+    facts = json.loads((tmp_path / "out" / "a.names.json").read_text())
+    assert list(facts["components"]) == ["component_1", "component_2"]
+    for name, one in facts["components"].items():
+        sure = one["best"] is not None and one["probability"] >= facts["least_probability"]
+        assert one["label"] == (one["best"] if sure else name)
+    shown = capsys.readouterr().err
+    assert "a: component_1: " in shown
+    assert main(call) == 0
+    assert "1 already there" in capsys.readouterr().err
