@@ -50,7 +50,7 @@ class BandLevels:
         self.n_fft, self.hop, self.lowest_db = n_fft, n_fft // 4, lowest_db
         edges = torch.tensor(band_edges(n_bands, n_fft // 2 + 1))
         widths = edges.diff()
-        self._bands = torch.arange(n_bands).repeat_interleave(widths)
+        self._bands = torch.arange(n_bands).repeat_interleave(widths, output_size=n_fft // 2 + 1)
         shares = torch.nn.functional.one_hot(self._bands, n_bands).float()
         self._means = shares / widths
         self._window = torch.hann_window(n_fft)

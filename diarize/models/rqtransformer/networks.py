@@ -80,7 +80,7 @@ class OverDepth(nn.Module):
         expected: Float[Tensor, "row width"],
         codes: Int[Tensor, "row turn"],
         slots: Int[Tensor, "row turn"],
-    ) -> Float[Tensor, "row turn width"]:
+    ) -> Float[Tensor, "row turn depth_width"]:
         """What `odds` makes log odds of, for each turn; of `codes` a turn sees those before it."""
         values = self.into(expected)[:, None] + self.slots[slots]
         before = self._embedded(codes[:, :-1], slots[:, :-1])

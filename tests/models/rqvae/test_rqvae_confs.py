@@ -14,7 +14,11 @@ from diarize.models.rqvae.model import RQVAE
 from diarize.training.settings import TrainSettings
 
 FOLDER = Path(__file__).parents[3] / "egs" / "slakh" / "conf"
-CONFS = sorted(FOLDER.glob("*.toml"))
+CONFS = [
+    path
+    for path in sorted(FOLDER.glob("*.toml"))
+    if read_toml(path).get("model", {}).get("name") == "rqvae"
+]
 
 
 def settings_of(path):
