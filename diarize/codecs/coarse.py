@@ -19,11 +19,11 @@ from torch import Tensor, nn
 from diarize.codecs.contract import Encoded
 from diarize.codecs.spectra import BandLevels
 from diarize.config import build
-from diarize.errors import BadCall, BadFile
+from diarize.errors import BadCall, BadFile, MissingWeights
 from diarize.layers.codebook import CodebookRules
 from diarize.layers.conv import FrameBlock
 from diarize.layers.residual_codebooks import ResidualCodebooks
-from diarize.weights import find_weights
+from diarize.weights import KNOWN, find_weights
 
 WEIGHTS = "rqtransformer"  # the file of which the codec is a part
 PART = "codec"  # by this name
@@ -190,6 +190,24 @@ class CoarseCodec(nn.Module):
         return sound.view(-1, self.n_channels, n_samples)
 
 
+def find_trained(path: Path | str | None = None) -> Path:
+    """The file of a trained rqtransformer: the one at `path`, or the one that ships if one does.
+
+    Raises:
+        MissingWeights: there is none.
+    """
+    if path is not None and str(path) != WEIGHTS:
+        if not Path(path).is_file():
+            raise MissingWeights(f"{path}: no such file; wanted the weights of an {WEIGHTS}")
+        return Path(path)
+    if WEIGHTS not in KNOWN:
+        raise MissingWeights(
+            f"no weights of an {WEIGHTS} ship; name a file that "
+            "`diarize train --conf egs/slakh/conf/rqtransformer.toml` wrote"
+        )
+    return find_weights(WEIGHTS)
+
+
 def load_coarse(weights: Path | str | None = None) -> CoarseCodec:
     """The codec, from the file of a trained rqtransformer, which holds it.
 
@@ -199,7 +217,7 @@ def load_coarse(weights: Path | str | None = None) -> CoarseCodec:
     """
     from safetensors import SafetensorError, safe_open
 
-    path = find_weights(WEIGHTS, weights)
+    path = find_trained(weights)
     try:
         model = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["model"]
         if model["name"] != WEIGHTS:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from diarize.audio.frames import to_samples
 from diarize.audio.resample import resample
-from diarize.codecs.coarse import CoarseCodec
+from diarize.codecs.coarse import CoarseCodec, find_trained
 from diarize.codecs.contract import Encoded
 from diarize.errors import BadCall, BadFile
 from diarize.formats.code_files import ENDING, Codes, read_codes
@@ -20,7 +20,6 @@ from diarize.formats.tracks import Tracks, read_samples, read_track
 from diarize.models.rqtransformer.model import RQTransformer
 from diarize.models.rqtransformer.sampling import Drawing, complete, generate
 from diarize.training.shipped import as_module, load_model
-from diarize.weights import named_weights
 
 DEFAULT_MODEL = "rqtransformer"
 
@@ -64,12 +63,12 @@ class MusicMaker:
     """
 
     def __init__(self, model: str | Path = DEFAULT_MODEL, device: str = "cpu") -> None:
-        """With the weights that ship, or those in a file.
+        """With the weights in a file, or those that ship if any do.
 
         Raises:
             MissingWeights, BadFile: there are none, or they are of another model.
         """
-        path = named_weights(model)
+        path = find_trained(model)
         found = as_module(load_model(path))
         if not isinstance(found, RQTransformer):
             kind = type(found).__name__

@@ -77,11 +77,6 @@ KNOWN = {
             file="weights/rqvae.safetensors",
         ),
         Weights(
-            "rqtransformer",
-            licence="Apache-2.0",
-            source="egs/slakh/conf/rqtransformer.toml",
-        ),
-        Weights(
             "instruments",
             licence="Apache-2.0",
             source="egs/slakh/conf/instruments.toml",

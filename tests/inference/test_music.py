@@ -5,7 +5,7 @@ import pytest
 import soundfile
 import torch
 
-from diarize.errors import BadCall, BadFile
+from diarize.errors import BadCall, BadFile, MissingWeights
 from diarize.formats.code_files import Codes, read_codes, save_codes
 from diarize.formats.tracks import Tracks, find_tracks
 from diarize.inference.music import Missing, MusicMaker
@@ -136,6 +136,14 @@ def test_what_cannot_be_made_is_named(maker, tmp_path):
     (tmp_path / "song.wav").write_bytes(b"")
     with pytest.raises(BadFile, match=r"neither a folder of stems nor a file \.codes"):
         maker.read(tmp_path / "song.wav")
+
+
+def test_weights_that_are_not_there_are_named(tmp_path, monkeypatch):
+    with pytest.raises(MissingWeights, match=r"none\.safetensors: no such file"):
+        MusicMaker(tmp_path / "none.safetensors")
+    monkeypatch.setattr("diarize.codecs.coarse.KNOWN", {})
+    with pytest.raises(MissingWeights, match="name a file that `diarize train"):
+        MusicMaker()
 
 
 def test_weights_of_another_model_are_named(tmp_path):
