@@ -3,11 +3,11 @@
     DATA/mixtures/test/Track00001.wav    DATA/activity/test/Track00001.rttm
 
 Of some of the sources, such as drums and bass, all that a test needs is in a folder of its own, the
-true stems too (the prepared ones, linked where that is possible):
+true stems too (the prepared ones, linked where that is possible, or excerpts of them):
 
     DATA/drums_bass/{stems,mixtures,activity}/test/...
 
-Songs in which those sources never sound together for a window are in no such set.
+Songs in which those sources never sound together for a window of 7 s are in no such set.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from diarize.formats.tracks import read_samples, save_samples
 
 FOLDER, MIXTURES, ACTIVITY = "stems", "mixtures", "activity"
 FULL_SCALE = 1 - 2**-15
+Stems = Mapping[str, Float32[np.ndarray, "_channel _time"]]
+WINDOW_S = 7.0  # in which sources have to sound together, whatever windows are trained on
 SILENT = 1e-4  # the highest sample of what counts as silence in a window
 
 
@@ -45,11 +47,17 @@ def save_test_song(folder: Path, part: str, song: str, settings: StemSettings) -
     if mixture.is_file() and activity.is_file() and own.is_dir():
         return
     prepared = folder / FOLDER / part / song
-    stems = {name: read_samples(prepared / f"{name}.wav") for name in settings.sources}
+    stems: Stems = {name: read_samples(prepared / f"{name}.wav") for name in settings.sources}
     if settings.choice:
-        if not _sound_together(stems, settings):
+        together = _sound_together(stems, settings)
+        if not any(together):
             return
-        _link(prepared, own, settings.sources)
+        if settings.excerpt_s:
+            stems = _excerpt(stems, together, settings)
+            for name, samples in stems.items():
+                save_exactly(own / f"{name}.wav", samples, settings.rate_hz)
+        else:
+            _link(prepared, own, settings.sources)
     save_exactly(mixture, np.stack(list(stems.values())).sum(axis=0), settings.rate_hz)
     save_rttm(activity, {song: activity_of(stems, settings.rate_hz)})
 
@@ -71,16 +79,23 @@ def sounds(stem: Float32[np.ndarray, "*channel time"], sounding_rms: float) -> b
     return bool(np.sqrt(np.mean(np.square(stem, dtype=np.float64))) >= sounding_rms)
 
 
-def _sound_together(
-    stems: Mapping[str, Float32[np.ndarray, "channel time"]], settings: StemSettings
-) -> bool:
-    """Whether there is a window, one after the other, in which every source sounds."""
+def _sound_together(stems: Stems, settings: StemSettings) -> list[bool]:
+    """In which windows, one after the other, every source sounds."""
     n_samples = next(iter(stems.values())).shape[1]
-    size = min(settings.n_samples, n_samples)
-    return any(
+    size = min(round(WINDOW_S * settings.rate_hz), n_samples)
+    return [
         all(sounds(one[:, at : at + size], settings.sounding_rms) for one in stems.values())
         for at in range(0, n_samples - size + 1, size)
-    )
+    ]
+
+
+def _excerpt(stems: Stems, together: list[bool], settings: StemSettings) -> Stems:
+    """As many whole windows as fit the excerpt: the first in a row with most that count."""
+    n_windows = min(len(together), int(settings.excerpt_s / WINDOW_S + 1e-6))
+    counts = np.convolve(together, np.ones(n_windows, int), "valid")
+    size = round(WINDOW_S * settings.rate_hz)
+    start = int(counts.argmax()) * size
+    return {name: one[:, start : start + n_windows * size] for name, one in stems.items()}
 
 
 def _link(prepared: Path, own: Path, sources: tuple[str, ...]) -> None:

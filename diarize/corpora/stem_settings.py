@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +13,7 @@ from diarize.corpora import instruments, musdb18hq
 from diarize.errors import BadCall
 
 WINDOWS = ("train_part", "window_s", "batch", "n_batches", "remix", "least_active", "seed")
-MIXED = ("sources", "sounding_rms")
+MIXED = ("sources", "sounding_rms", "excerpt_s")
 ON_THE_FLY = frozenset(("songs", "parts", *WINDOWS, *MIXED))  # what no prepared file hangs on
 
 
@@ -81,6 +82,8 @@ class StemSettings:
             it is remixed. 0: whatever its samples say that is not silence. Above 0, no window with
             fewer sources than `least_active` is handed out. Composable representations (arXiv
             2408.09792) are trained and tested with 0.01 and all sources.
+        excerpt_s: of each song of a set to test on, of some of the sources, only so many seconds:
+            the first windows of 7 s in a row in which all sources sound most often. 0: whole songs.
         seed: of all that is drawn.
     """
 
@@ -103,6 +106,7 @@ class StemSettings:
     remix: Remix = field(default_factory=Remix)
     least_active: int = 1
     sounding_rms: float = 0.0
+    excerpt_s: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -126,6 +130,8 @@ class StemSettings:
             raise BadCall(f"least_active = {self.least_active}; expected 0 to {len(self.sources)}")
         if not 0 <= self.sounding_rms < 1:
             raise BadCall(f"sounding_rms = {self.sounding_rms}; expected 0 to less than 1")
+        if self.excerpt_s and not 7 <= self.excerpt_s < math.inf:
+            raise BadCall(f"excerpt_s = {self.excerpt_s}; expected 0, or 7 seconds and more")
 
     @property
     def all_sources(self) -> tuple[str, ...]:

@@ -40,6 +40,10 @@ def grids(score: SeparationScore) -> list[Grid]:
         ]
         title = f"Ratios against {_held_to(score)}, dB"
         more.append(Grid(title, ("system", "", *columns), tuple(table)))
+    silence = []
+    if score.rule == MSDM or score.systems[0].sources[ALL].n_absent:
+        quiet = tuple(_silence(score, columns))
+        silence.append(Grid("Where a stem does not play", ("", *columns), quiet))
     return [
         *more,
         Grid(
@@ -48,7 +52,7 @@ def grids(score: SeparationScore) -> list[Grid]:
         Grid(
             f"{score.systems[0].name}: ratios where a stem plays, dB", ("", *columns), tuple(rows)
         ),
-        Grid("Where a stem does not play", ("", *columns), tuple(_silence(score, columns))),
+        *silence,
     ]
 
 

@@ -99,6 +99,24 @@ def test_a_set_of_two_sources_has_its_own_folder_with_all_that_a_test_needs(data
     assert turns.label_duration("drums") == pytest.approx(2.0, abs=0.06)
 
 
+def test_an_excerpt_is_the_first_seconds_in_which_all_sources_sound_most(tmp_path):
+    """Five windows of 7 s, of which drums sound in the second, third and fifth."""
+    n_samples, size = 35 * RATE_HZ, 7 * RATE_HZ
+    bass = np.full((1, n_samples), 0.1, np.float32)
+    drums = np.arange(n_samples, dtype=np.float32)[None] / n_samples / 2 + 0.1
+    for silent in (0, 3):
+        drums[:, silent * size : (silent + 1) * size] = 0
+    for name, samples in (("bass", bass), ("drums", drums)):
+        save_samples(tmp_path / "stems/test/A" / f"{name}.wav", samples, RATE_HZ)
+    own = settings("drums", "bass", sounding_rms=0.01, excerpt_s=20.0)
+    stem_sets.save_test_song(tmp_path, "test", "A", own)
+    true, _ = soundfile.read(tmp_path / "stems/test/A/drums.wav")
+    cut, _ = soundfile.read(tmp_path / "drums_bass/stems/test/A/drums.wav")
+    mixture, _ = soundfile.read(tmp_path / "drums_bass/mixtures/test/A.wav")
+    assert len(mixture) == 2 * size  # whole windows
+    np.testing.assert_array_equal(cut, true[size : 3 * size])
+
+
 def test_where_links_cannot_be_made_stems_are_copied(data, monkeypatch):
     def refused(*_):
         raise OSError("no links here")
@@ -132,6 +150,7 @@ def test_what_is_prepared_is_the_same_for_every_choice_of_sources(data):
         ({"sources": ("drums", "vocals"), "layout": "slakh"}, "vocals"),
         ({"sources": ("drums", "bass"), "least_active": 3}, "least_active = 3; expected 0 to 2"),
         ({"sounding_rms": 1.0}, "sounding_rms = 1.0"),
+        ({"excerpt_s": 1.0}, "excerpt_s = 1.0; expected 0, or 7 seconds and more"),
     ],
 )
 def test_choices_that_cannot_be_meant_are_named(wrong, told):
