@@ -118,8 +118,9 @@ TINY["composable"] = [
     {**COMPONENTS, "form": "difference", "operator": "sum", "consistent": False},
     {**COMPONENTS, "view": {"normalised": False}, "operator": "max", "output": "shares"},
     {**COMPONENTS, "view": LEVELS, "operator": "sum", "output": "shares", "guided": True}
-    | {"losses": {"steady": [0.1, 0], "even": [0, 0.1], "alone": 0.3}, "sharpness": 1.5},
-    {**COMPONENTS, "view": LEVELS, "operator": "mean", "output": "shares", "width": 2},
+    | {"losses": {"steady": [0.1, 0], "even": [0, 0.1], "alone": 0.3, "whole": [False, True]}},
+    {**COMPONENTS, "view": LEVELS, "operator": "mean", "output": "shares", "width": 2}
+    | {"sharpness": 1.5},
 ]
 BETAS = {
     **{"n_values": N_VALUES, "n_latents": 3, "widths": [4, 4], "n_hidden": 8, "n_features": 4},
