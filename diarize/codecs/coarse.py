@@ -112,8 +112,11 @@ class CoarseCodec(nn.Module):
 
     @property
     def name(self) -> str:
-        """Twelve letters that hang on every codebook: codes of one are nothing to another."""
-        books = torch.cat([book.codes.detach().float().flatten() for book in self.books.books()])
+        """Twelve letters that hang on every codebook: codes of one are nothing to another.
+
+        By half precision, so that weights have the same name before and after `diarize pack`.
+        """
+        books = torch.cat([book.codes.detach().half().flatten() for book in self.books.books()])
         return hashlib.sha256(books.cpu().numpy().tobytes()).hexdigest()[:12]
 
     def n_frames(self, n_samples: int) -> int:

@@ -11,6 +11,7 @@ from diarize.codecs.contract import Codec
 from diarize.codecs.spectra import BandLevels, band_edges
 from diarize.errors import BadCall, BadFile
 from diarize.layers.codebook import CodebookRules
+from diarize.training.packing import pack
 from diarize.training.shipped import describe, new_model, ship
 
 RATE_HZ = 8000
@@ -106,6 +107,9 @@ def test_it_is_found_in_the_file_of_a_model_and_in_no_other(tmp_path):
     ship(path, model.state_dict(), {"model": describe(model)})
     found = load_codec("coarse", path)
     assert found.name == model.codec.name
+    about = {"licence": "none", "data_licence": "none", "command": "none"}
+    pack(path, tmp_path / "packed.safetensors", about)
+    assert load_codec("coarse", tmp_path / "packed.safetensors").name == found.name
     sound = torch.rand(1, 1, 256)
     assert torch.equal(found.encode(sound).codes, model.eval().codec.encode(sound).codes)
     other = new_model("digit_classifier", {"side": 4, "channels": [4, 4], "kernel": 3}, "here", 0)
