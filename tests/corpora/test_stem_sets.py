@@ -2,12 +2,14 @@
 
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 import torch
 
+from diarize.config import load
 from diarize.corpora import stem_sets
 from diarize.corpora.stem_settings import NO_REMIX, Remix, StemSettings
 from diarize.corpora.stem_supply import StemSupply
@@ -169,3 +171,20 @@ def test_songs_of_a_real_layout_are_prepared_once_and_mixed_as_chosen(tmp_path):
     assert (tmp_path / "stems/test/Track00003/guitar.wav").stat().st_mtime_ns == before
     assert (tmp_path / "drums_bass/mixtures/test/Track00003.wav").is_file()
     assert json.loads(path.read_text())["sources"] == ["bass", "drums", "guitar", "piano"]
+
+
+@pytest.mark.parametrize(
+    ("conf", "choice"),
+    [
+        ("drums_bass", "drums_bass"),
+        ("drums_piano", "drums_piano"),
+        ("bass_piano", "bass_piano"),
+        ("drums_bass_piano", "drums_bass_piano"),
+    ],
+)
+def test_the_confs_of_the_recipe_want_all_of_their_sources_to_sound(conf, choice):
+    path = Path(__file__).parents[2] / "egs" / "slakh" / "conf" / "data" / f"{conf}.toml"
+    own = load(StemSettings, path, "data")
+    assert own.choice == choice
+    assert own.least_active == len(own.sources)
+    assert (own.sounding_rms, own.window_s, own.excerpt_s) == (0.01, 7.0, 28.0)
