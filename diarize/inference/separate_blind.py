@@ -11,7 +11,7 @@ from jaxtyping import Float32
 from scipy.signal import ShortTimeFFT, get_window
 
 from diarize.corpora.chance import generator_of
-from diarize.errors import BadCall
+from diarize.errors import BadCall, BadFile
 from diarize.inference.separate import Progress
 from diarize.inference.separate_input import Song
 from diarize.inference.separate_stream import Piece
@@ -20,6 +20,7 @@ from diarize.models.baselines.blind import BLIND
 
 WINDOW_S = 0.093  # of the spectrogram: 2048 samples at 22,050 Hz
 MOST_COMPONENTS = 8
+MOST_S = 600.0  # of a song: all of it is in memory, several times over
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,12 @@ class BlindSeparator:
     def stream(
         self, song: Song, progress: Progress | None = None, subtype: str = "float32"
     ) -> Iterator[Piece]:
-        """All components in one piece, for shares are learned of the whole song."""
-        mixture = np.concatenate(list(song.blocks), axis=1)
+        """All components in one piece, for shares are learned of the whole song.
+
+        Raises:
+            BadFile: a song too long for that, or one that cannot be read.
+        """
+        mixture = _whole(song)
         piece = Piece(mixture, self._components(mixture, song.rate_hz))
         if progress is not None:
             progress("separation", 1.0)
@@ -80,3 +85,17 @@ class BlindSeparator:
         shares = BLIND[own.model](magnitudes, rate_hz, own.components, chance)
         made = np.stack([transform.istft(share * spectra, k1=padded.shape[1]) for share in shares])
         return np.ascontiguousarray(made[..., :n_samples], dtype=np.float32)
+
+
+def _whole(song: Song) -> Float32[np.ndarray, "channel time"]:
+    """All of a song's sound."""
+    blocks, n_samples = [], 0
+    for block in song.blocks:
+        blocks.append(block)
+        n_samples += block.shape[1]
+        if n_samples > MOST_S * song.rate_hz:
+            raise BadFile(
+                f"{song.name}: longer than {MOST_S / 60:g} minutes; nmf, hpss and random hear a "
+                "song as a whole, so cut it, or take trained weights"
+            )
+    return np.concatenate(blocks, axis=1)

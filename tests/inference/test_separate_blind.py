@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from diarize.cli import main
-from diarize.errors import BadCall
+from diarize.errors import BadCall, BadFile
 from diarize.inference.separate_blind import BlindSeparator, BlindSettings
 from diarize.inference.separate_input import song_of_array
 
@@ -54,6 +54,12 @@ def test_a_song_shorter_than_a_window_is_taken_apart_too(n_samples):
     mixture = np.random.default_rng(0).standard_normal((1, n_samples)).astype(np.float32)
     (piece,) = BlindSeparator(BlindSettings("nmf", 3)).stream(song_of_array(mixture, RATE_HZ))
     np.testing.assert_allclose(piece.stems.sum(axis=0), mixture, atol=1e-4)
+
+
+def test_a_song_too_long_to_be_heard_as_a_whole_is_refused_by_name():
+    song = song_of_array(np.zeros((1, 601 * 1000), np.float32), 1000, "long.wav")
+    with pytest.raises(BadFile, match=r"long\.wav: longer than 10 minutes"):
+        next(BlindSeparator(BlindSettings("random")).stream(song))
 
 
 @pytest.mark.parametrize(
