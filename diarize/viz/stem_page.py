@@ -46,7 +46,7 @@ def _song(song: TrackFiles, place: Path) -> Section:
             f"{place}: {made.n_samples} samples at {made.rate_hz} Hz; the true stems have "
             f"{song.n_samples} at {song.rate_hz} Hz"
         )
-    names = _paired(song, made)
+    names = paired(song, made)
     start = max(0, (song.n_samples - round(EXCERPT_S * song.rate_hz)) // 2)
     size = min(song.n_samples, round(EXCERPT_S * song.rate_hz))
     true = {name: read_samples(path, start, size) for name, path in song.stems.items()}
@@ -62,8 +62,12 @@ def _song(song: TrackFiles, place: Path) -> Section:
     return Section(song.name, remark, pictures=(picture,), clips=tuple(clips))
 
 
-def _paired(song: TrackFiles, made: TrackFiles) -> dict[str, str]:
-    """For each true stem the name of the file that is its like."""
+def paired(song: TrackFiles, made: TrackFiles) -> dict[str, str]:
+    """For each true stem the name of the stem that is its like: its own, or else the nearest.
+
+    Raises:
+        BadFile: fewer stems than true ones, none of them with a true one's name.
+    """
     if set(song.stems) <= set(made.stems):
         return {name: name for name in song.stems}
     if len(made.stems) < len(song.stems):

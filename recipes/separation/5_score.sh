@@ -6,6 +6,8 @@
 # writes  $exp/score/PART.txt  $exp/score/PART.md  $exp/score/PART.json
 #         $exp/score/PART.activity.txt  $exp/score/PART.activity.json (which instrument plays when)
 #         $exp/score.txt (all parts)
+# Of some of the sources alone, components may have no names, blind ways are beside them, and the true
+# stems are those of files, then those that our codec gives back ($exp/score/PART.codec.txt, .json).
 # Of an rqtransformer: what codes of the test songs cost, and how far its music is from theirs.
 set -euo pipefail
 others=$(dirname "$exp")
@@ -25,7 +27,12 @@ for truth in "$sets"/stems/test*/; do
     continue
   fi
   options=()
+  [[ -z $sources ]] || options+=(--permute --windows composable --codec rvq)
+  for place in "$exp"/blind/*/"$part"; do
+    [[ ! -d $place ]] || options+=(--beside "$(basename "$(dirname "$place")")=$place")
+  done
   for name; do
+    [[ -z $sources ]] || break # those are of other mixtures
     [[ ! -d $others/$name/result/$part || $others/$name -ef $exp ]] ||
       options+=(--beside "$name=$others/$name/result/$part")
   done
@@ -35,6 +42,11 @@ for truth in "$sets"/stems/test*/; do
   "$python" -m diarize score "$sets/activity/$part" "$exp/result/$part" --convention full \
     --json "$exp/score/$part.activity.json" > "$exp/score/$part.activity.txt"
   { echo "$part"; cat "$exp/score/$part.txt"; echo; } >> "$exp/score.txt.new"
+  [[ -n $sources ]] || continue
+  "$python" -m diarize score "$truth" "$exp/result/$part" --name "$(basename "$exp")" \
+    --json "$exp/score/$part.codec.json" "${options[@]}" --reference codec \
+    > "$exp/score/$part.codec.txt"
+  { echo "$part, by the codec"; cat "$exp/score/$part.codec.txt"; echo; } >> "$exp/score.txt.new"
 done
 mv "$exp/score.txt.new" "$exp/score.txt"
 cat "$exp/score.txt"

@@ -14,6 +14,7 @@ from diarize.formats.text import read_text, save_text
 from diarize.formats.tracks import find_tracks, read_samples, read_track
 from diarize.formats.whole import whole
 from diarize.viz.spectrogram import stem_spectrograms
+from diarize.viz.stem_page import paired
 
 log = logging.getLogger("report")
 EXCERPT_S = 12.0
@@ -35,12 +36,13 @@ def _picture(exp: Path, sets: Path, part: str) -> str | None:
     place = exp / "result" / part / songs[0].name
     if not place.is_dir():
         return None
-    song, found = songs[0], read_track(place, tuple(songs[0].stems))
+    song, made = songs[0], read_track(place)
+    found = {name: made.stems[own] for name, own in paired(song, made).items()}
     n_samples = min(round(EXCERPT_S * song.rate_hz), song.n_samples)
     start = (song.n_samples - n_samples) // 2
     sounds = [
         {name: read_samples(path, start, n_samples).mean(axis=0) for name, path in own.items()}
-        for own in (song.stems, found.stems)
+        for own in (song.stems, found)
     ]
     name = f"stems_{part}.png"
     with whole(exp / name) as unfinished:
