@@ -9,7 +9,7 @@ import torch
 
 from diarize.cli import main
 from diarize.corpora.batch import Songs
-from diarize.errors import BadCall
+from diarize.errors import BadCall, MissingWeights
 from diarize.formats.tracks import read_samples
 from diarize.inference.composer import Composer
 from diarize.inference.separate import Separator, SeparatorSettings
@@ -127,3 +127,8 @@ def test_pieces_and_variations_are_written_a_folder_each(weights, song, tmp_path
     np.testing.assert_allclose(one + two, mix, atol=1e-6)
     assert main([*words, "-o", str(out), "--strength", "0.5"]) == 2
     assert "--strength needs --given" in capsys.readouterr().err
+
+
+def test_weights_that_do_not_ship_are_told_how_to_be_had():
+    with pytest.raises(MissingWeights, match="no weights of composable ship; train egs/slakh"):
+        Composer()
