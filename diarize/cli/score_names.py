@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections import Counter
 
-from diarize.errors import BadCall
+from diarize.cli.score_terms import check_alone, put_out
 
 ELSEWHERE = ("beside", "frechet", "bss_eval", "csv", "uem", "codec", "stems")
 
 
 def run_names(arguments: argparse.Namespace) -> int:
     """Print how many were named, how many rightly, and the calibration; the JSON with --json."""
-    for name in ELSEWHERE:
-        if getattr(arguments, name):
-            raise BadCall(f"--{name.replace('_', '-')} with --names; leave one of them out")
-    from diarize.formats.text import save_text
+    check_alone(arguments, "names", ELSEWHERE)
     from diarize.inference.name_scores import name_scores
 
     score = name_scores(arguments.reference, arguments.hypothesis)
@@ -48,8 +44,5 @@ def run_names(arguments: argparse.Namespace) -> int:
         f"{score.windows.n_frames} windows (ECE {score.windows.expected_error:.3f})",
         "wrong: " + (", ".join(f"{one} {n}" for one, n in wrong.most_common()) or "none"),
     ]
-    text = json.dumps(facts, indent=2) + "\n"
-    if arguments.json not in (None, "-"):
-        save_text(arguments.json, text)
-    print(text if arguments.json == "-" else "\n".join(lines) + "\n", end="")
+    put_out(arguments, facts, "\n".join(lines) + "\n")
     return 0

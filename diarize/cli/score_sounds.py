@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import math
 
-from diarize.errors import BadCall
+from diarize.cli.score_terms import check_alone, put_out
 
 ELSEWHERE = ("beside", "permute", "bss_eval", "csv", "uem", "codec", "stems")
 
 
 def run_sounds(arguments: argparse.Namespace) -> int:
     """Print a distance a stem, with how many windows it rests on; the JSON with --json."""
-    for name in ELSEWHERE:
-        if getattr(arguments, name):
-            raise BadCall(f"--{name.replace('_', '-')} with --frechet; leave one of them out")
+    check_alone(arguments, "frechet", ELSEWHERE)
     from diarize.formats.text import save_text
     from diarize.inference.sound_distance import sound_distances
     from diarize.scoring.grid import Grid, aligned, markdown
@@ -30,14 +27,9 @@ def run_sounds(arguments: argparse.Namespace) -> int:
     grid = Grid("Fréchet distance of sounds", head, rows)
     foot = f"embedding: {found.embedding}; windows that sound; fewer windows raise a distance"
     facts = {"embedding": found.embedding, "rows": [dataclasses.asdict(one) for one in found.rows]}
-    plain = json.loads(json.dumps(facts), parse_constant=lambda _: None)
-    text = json.dumps(plain, indent=2) + "\n"
     if arguments.markdown:
         save_text(arguments.markdown, f"**{grid.title}**\n\n{markdown(grid)}\n- {foot}\n")
-    if arguments.json not in (None, "-"):
-        save_text(arguments.json, text)
-    told = "\n".join([grid.title, *aligned(grid), "", foot]) + "\n"
-    print(text if arguments.json == "-" else told, end="")
+    put_out(arguments, facts, "\n".join([grid.title, *aligned(grid), "", foot]) + "\n")
     return 0
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,3 +45,28 @@ def terms_of(arguments: argparse.Namespace) -> Terms:
 
     codec = load_codec(name, arguments.codec_weights)
     return Terms(rule, arguments.permute, name, partial(round_trip, codec), arguments.against)
+
+
+def check_alone(arguments: argparse.Namespace, option: str, others: Sequence[str]) -> None:
+    """See that none of the options `others` was given beside `option`.
+
+    Raises:
+        BadCall: one was.
+    """
+    for name in others:
+        if getattr(arguments, name):
+            raise BadCall(f"--{name.replace('_', '-')} with --{option}; leave one of them out")
+
+
+def put_out(arguments: argparse.Namespace, facts: Any, told: str) -> None:
+    """Print `told`, or the facts as JSON with `--json -`; into a file with `--json FILE`.
+
+    A number that is none is null there.
+    """
+    from diarize.formats.text import save_text
+
+    plain = json.loads(json.dumps(facts), parse_constant=lambda _: None)
+    text = json.dumps(plain, indent=2) + "\n"
+    if arguments.json not in (None, "-"):
+        save_text(arguments.json, text)
+    print(text if arguments.json == "-" else told, end="")

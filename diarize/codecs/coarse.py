@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from diarize.codecs.contract import Encoded
 from diarize.codecs.spectra import BandLevels
-from diarize.config import build
+from diarize.config import at_least, build
 from diarize.errors import BadCall, BadFile, MissingWeights
 from diarize.layers.codebook import CodebookRules
 from diarize.layers.conv import FrameBlock
@@ -69,9 +69,7 @@ class CoarseSettings:
             raise BadCall(f"kernel = {self.kernel}; an odd number would be right")
         if self.rules.learning != "average":
             raise BadCall("rules.learning = 'gradient'; 'average' would be right")
-        for name in ("n_blocks", "n_rounds"):
-            if getattr(self, name) < 1:
-                raise BadCall(f"{name} = {getattr(self, name)}; 1 or more would be right")
+        at_least(self, n_blocks=1, n_rounds=1)
 
 
 class CoarseCodec(nn.Module):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from diarize.config import at_least, at_most
 from diarize.errors import BadCall
 
 
@@ -108,9 +109,7 @@ class LossSettings:
     gain_db: float = 6.0
 
     def __post_init__(self) -> None:
-        for name in ("visits", "shares", "keep", "gain_db"):
-            if getattr(self, name) < 0:
-                raise BadCall(f"{name} = {getattr(self, name)}; expected 0 or more")
+        at_least(self, visits=0, shares=0, keep=0, gain_db=0)
         for name in ("compression", "alone"):
             if not 0 < getattr(self, name) <= 1:
                 raise BadCall(f"{name} = {getattr(self, name)}; expected above 0, at most 1")
@@ -174,18 +173,14 @@ class ComposableSettings:
     n_steps: int = 50
 
     def __post_init__(self) -> None:
-        for name in ("n_components", "width", "n_steps"):
-            if getattr(self, name) < 1:
-                raise BadCall(f"{name} = {getattr(self, name)}; expected 1 or more")
+        at_least(self, n_components=1, width=1, n_steps=1)
         if self.n_components > 8:
             raise BadCall(f"n_components = {self.n_components}; expected 1 to 8")
         if not self.encoder or not self.encoder_kernel % 2:
             raise BadCall("encoder, encoder_kernel; expected at least one stage, and an odd number")
         if not 0.1 <= self.window_s <= 120:
             raise BadCall(f"window_s = {self.window_s}; expected 0.1 to 120 seconds")
-        for name in ("unguided", "all_masked"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise BadCall(f"{name} = {getattr(self, name)}; expected 0 to 1")
+        at_most(self, unguided=1, all_masked=1)
         if not self.sharpness > 0:
             raise BadCall(f"sharpness = {self.sharpness}; expected above 0")
         if self.view.kind == "levels" and self.output == "direct":

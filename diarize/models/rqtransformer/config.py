@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from diarize.codecs.coarse import CoarseSettings
+from diarize.config import at_least, at_most
 from diarize.errors import BadCall
 
 
@@ -46,13 +47,7 @@ class RQTransformerSettings:
     training_precision: Literal["float32", "bfloat16"] = "float32"
 
     def __post_init__(self) -> None:
-        if self.n_frames < 2:
-            raise BadCall(f"n_frames = {self.n_frames}; 2 or more would be right")
-        for name in ("n_blocks", "n_depth_blocks"):
-            if getattr(self, name) < 1:
-                raise BadCall(f"{name} = {getattr(self, name)}; 1 or more would be right")
-        for name in ("infill", "any_stem_first"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise BadCall(f"{name} = {getattr(self, name)}; 0 to 1 would be right")
+        at_least(self, n_frames=2, n_blocks=1, n_depth_blocks=1)
+        at_most(self, infill=1, any_stem_first=1)
         if not 0 < self.depth_share <= 1:
             raise BadCall(f"depth_share = {self.depth_share}; above 0 and at most 1 would be right")
