@@ -132,18 +132,29 @@ def attribute(
     best = _most_probable(tried, settings)
     lacks = best.evidence.unexplained > settings.unexplained
     if finer and lacks and len(tried[-1].attributed.cast) == len(sets):
-        larger = [one for one in finer() if len(one) > len(sets)][:FINER_SETS]
-        known = [*sets, *(one for one in larger if len(one) <= bounds.most)]
-        casts = [one.attributed for one in tried]
-        for one in known[len(sets) :]:
-            cast = cast_of(heard, one.voice, one.talk_s)
-            casts.append(attribute_cast(model, heard, cast, settings))
-        tried = [
-            Tried(one, evidence(known, len(one.cast) - 1, one.cast, one.presence, heard.speech))
-            for one in casts
-        ]
+        larger = [one for one in finer() if len(sets) < len(one) <= bounds.most][:FINER_SETS]
+        tried = _tried_besides(model, heard, sets, larger, tried, settings)
         best = _most_probable(tried, settings)
     return best.attributed
+
+
+def _tried_besides(
+    model: SpeechMSVAE,
+    heard: Heard,
+    sets: Sequence[SpeakerSet],
+    larger: Sequence[SpeakerSet],
+    tried: Sequence[Tried],
+    settings: AttributorSettings,
+) -> list[Tried]:
+    """What was tried of `sets`, and `larger` ones, all judged as one path from one voice on."""
+    casts = [cast_of(heard, one.voice, one.talk_s) for one in larger]
+    found = [one.attributed for one in tried]
+    found += [attribute_cast(model, heard, cast, settings) for cast in casts]
+    path = [*sets, *larger]
+    return [
+        Tried(one, evidence(path, len(one.cast) - 1, one.cast, one.presence, heard.speech))
+        for one in found
+    ]
 
 
 def _most_probable(tried: Sequence[Tried], settings: AttributorSettings) -> Tried:
