@@ -33,8 +33,9 @@ def read_training(conf: Path, folder: Path) -> Training:
     from diarize.corpora.supplies import make_supply
     from diarize.formats.text import read_text
     from diarize.training.settings import TrainSettings
-    from diarize.training.shipped import new_model
+    from diarize.training.shipped import begin_from, new_model
     from diarize.training.watch import Watched
+    from diarize.weights import named_weights
 
     tables = read_toml(conf)
     settings = build(TrainSettings, tables.get("train", {}), f"{conf} [train]")
@@ -47,6 +48,8 @@ def read_training(conf: Path, folder: Path) -> Training:
     if (summary := folder / "summary.json").exists():
         about["summary"] = json.loads(read_text(summary))
     model = new_model(kind, rest, f"{conf} [model]", settings.seed)
+    if settings.start:
+        about["start"] = begin_from(model, named_weights(settings.start))
     if settings.develop:
         own = {**data, **settings.develop}
         supply = Watched(supply, make_supply(corpus, folder, own, f"{conf} [train.develop]"))

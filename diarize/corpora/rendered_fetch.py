@@ -22,6 +22,7 @@ PACKAGES = (
     "fluidsynth fluid-soundfont-gm musescore-general-soundfont-small opl3-soundfont "
     "timgm6mb-soundfont openttd-openmsx"
 )
+ELSEWHERE = {"sonivox": "dist/soundfont of npm's package @coderline/alphatab (Apache-2.0)"}
 REMEDY = f"on Debian or Ubuntu: apt-get install {PACKAGES}"
 
 
@@ -89,9 +90,10 @@ def _link_soundfonts(
     for name in wanted:
         if name not in found:
             there = ", ".join(found) or "none"
+            remedy = f"it is in {ELSEWHERE[name]}" if name in ELSEWHERE else f"or {REMEDY}"
             raise BadFile(
                 f"soundfont {name!r} is nowhere (there: {there}); name its folder with "
-                f"--soundfonts, or {REMEDY}"
+                f"--soundfonts, {remedy}"
             )
         try:
             read_soundfont(found[name])

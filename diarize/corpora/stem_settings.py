@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from diarize.corpora import instruments, musdb18hq
+from diarize.corpora.stem_effects import Effects
 from diarize.errors import BadCall
 
 WINDOWS = ("train_part", "window_s", "batch", "n_batches", "remix", "least_active", "seed")
@@ -30,6 +31,7 @@ class Remix:
         invert: whether each stem is turned upside down half the time.
         level_db: the most by which the whole window is louder or softer.
         peak: above which the whole window is made softer.
+        effects: by which stems are made to sound like others.
     """
 
     share: float = 0.5
@@ -39,6 +41,7 @@ class Remix:
     invert: bool = True
     level_db: float = 6.0
     peak: float = 1.0
+    effects: Effects = field(default_factory=Effects)
 
     def __post_init__(self) -> None:
         for name, most in (

@@ -13,6 +13,7 @@ from jaxtyping import Float32
 from diarize.audio.mix import gain
 from diarize.corpora.batch import Songs
 from diarize.corpora.chance import generator_of
+from diarize.corpora.stem_effects import altered, at_speed, drawn_speed, n_wanted
 from diarize.corpora.stem_sets import FOLDER, sounds
 from diarize.corpora.stem_settings import Remix, StemSettings
 from diarize.corpora.stems import prepared_songs
@@ -88,21 +89,23 @@ class StemSupply:
         """A window as it is in a song, or with each stem from a place of its own."""
         sources, remix = self.settings.sources, self.settings.remix
         if chance.random() >= remix.share:
-            place = self._place(chance)
-            return np.stack([self._read(place, source) for source in sources])
+            place, speed = self._place(chance), drawn_speed(remix.effects, chance)
+            return np.stack([self._read(place, source, speed) for source in sources])
         rows = []
         for source in sources:
-            row = self._read(self._place(chance), source)
+            speed = drawn_speed(remix.effects, chance)
+            row = self._read(self._place(chance), source, speed)
             for _ in range(REDRAWS):
                 if self._sounds(row) or chance.random() >= remix.sounding:
                     break
-                row = self._read(self._place(chance), source)
+                row = self._read(self._place(chance), source, speed)
             rows.append(row)
         return np.stack(rows)
 
-    def _read(self, place: _Place, source: str) -> Float32[np.ndarray, " time"]:
+    def _read(self, place: _Place, source: str, speed: float) -> Float32[np.ndarray, " time"]:
         path, n_samples = place.song.stems[source], self.settings.n_samples
-        return np.asarray(read_samples(path, place.start, n_samples).mean(axis=0))
+        found = read_samples(path, place.start, n_wanted(n_samples, speed)).mean(axis=0)
+        return np.asarray(at_speed(found, speed, n_samples))
 
     def _place(self, chance: np.random.Generator) -> _Place:
         """A moment of all songs: long songs are drawn as much more often as they are longer."""
@@ -121,8 +124,9 @@ class _Place:
 def remixed(
     stems: Float32[np.ndarray, "source time"], remix: Remix, chance: np.random.Generator
 ) -> Float32[np.ndarray, "source time"]:
-    """The stems at other levels, some left out; their sum stays below the peak that is set."""
+    """The stems altered and at other levels, some left out; their sum stays below the peak."""
     n_sources = len(stems)
+    stems = np.stack([altered(stem, remix.effects, chance) for stem in stems])
     levels_db = chance.uniform(-remix.gain_db, remix.gain_db, n_sources)
     signs = chance.choice([-1.0, 1.0], n_sources) if remix.invert else np.ones(n_sources)
     kept = chance.random(n_sources) >= remix.mute

@@ -12,7 +12,7 @@ from diarize.errors import BadCall, BadFile
 
 FREE = ("device", "threads", "checkpoint_every_s", "keep_phases", "tensorboard")
 LATER = (
-    *("precision", "develop", "accumulate"),
+    *("precision", "develop", "accumulate", "start"),
     *("evaluate_every", "patience", "watch", "better"),
 )
 Precision = Literal["float32", "bfloat16", "auto"]
@@ -72,6 +72,8 @@ class TrainSettings:
 
     Attributes:
         seed: of the first weights, the batches and the noise.
+        start: weights to begin with instead of chance, of a model with the same settings: the name
+            of those that ship (`diarize weights` lists them), or a path.
         device: "auto" is a GPU where torch sees one.
         threads: of torch on the CPU; 0 leaves them as they are. Another number, like another
             device, may change the last digits of what comes out.
@@ -89,6 +91,7 @@ class TrainSettings:
     """
 
     seed: int = 0
+    start: str = ""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int = 0
     phases: dict[str, PhaseSettings] = field(default_factory=dict)

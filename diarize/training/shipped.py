@@ -86,6 +86,18 @@ def load_model(path: Path | str) -> Trainable:
     return model
 
 
+def begin_from(model: Trainable, path: Path) -> dict[str, str]:
+    """Give `model` the weights at `path` to begin a training with; what to say of them.
+
+    Raises:
+        BadFile: they are missing, damaged, or of a model with other weights.
+    """
+    card, read = read_card(path), read_tensors(path)
+    put_into(as_module(model), read.tensors, path)
+    made = {"commit": card["commit"]} if "commit" in card else {}
+    return {"file": path.name, "checksum": read.checksum, **made}
+
+
 def read_card(path: Path) -> dict[str, Any]:
     """What the JSON file beside the weights `path` says.
 

@@ -221,3 +221,33 @@ def test_on_a_terminal_there_is_a_bar(monkeypatch):
     with train_bar.training_bar() as told:
         told(Progress("experts", 2, 9, False, 0.5, 12.34567))
     assert "experts, epoch 2 of 9: loss 12.35" in "".join(terminal)
+
+
+def test_a_training_may_start_from_weights_of_another(train, tmp_path):
+    train()
+    made = (tmp_path / "exp").rename(tmp_path / "first")
+    first = read_tensors(made / "model.safetensors")
+    (tmp_path / "a.toml").write_text(
+        CONF.replace("seed = 5", 'seed = 5\nstart = "first/model.safetensors"').replace(
+            "epochs = 2", "epochs = 1\nrate = 1e-9"
+        )
+    )
+    assert train()[0] == 0
+    found = read_tensors(tmp_path / "exp" / "model.safetensors").tensors
+    for name, tensor in first.tensors.items():
+        torch.testing.assert_close(found[name], tensor)
+    card = json.loads((tmp_path / "exp" / "model.json").read_text())
+    assert card["data"]["start"]["file"] == "model.safetensors"
+    assert card["data"]["start"]["checksum"] == first.checksum
+
+
+def test_weights_of_another_shape_are_no_start(train, tmp_path):
+    train()
+    (tmp_path / "exp").rename(tmp_path / "first")
+    wider = CONF.replace("width = 2", "width = 3")
+    (tmp_path / "a.toml").write_text(
+        wider.replace("seed = 5", 'seed = 5\nstart = "first/model.safetensors"')
+    )
+    code, _, err = train()
+    assert code == 1
+    assert "of another model" in err

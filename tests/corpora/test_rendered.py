@@ -308,3 +308,12 @@ def test_fetching_without_soundfonts_says_what_to_install(tmp_path, monkeypatch)
     monkeypatch.setattr("diarize.corpora.rendered_fetch.synthesizer", lambda name: Tones())
     with pytest.raises(BadFile, match=r"'seen' is nowhere.*apt-get install .*fluid-soundfont-gm"):
         fetch_rendered(tmp_path, settings())
+
+
+def test_a_soundfont_of_no_debian_package_is_told_with_where_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr("diarize.corpora.rendered_fetch.synthesizer", lambda name: Tones())
+    wanted = RenderedSettings(
+        soundfont_folders=(tmp_path,), parts={"train": PartSettings(soundfonts=("sonivox",))}
+    )
+    with pytest.raises(BadFile, match=r"'sonivox' is nowhere.*@coderline/alphatab"):
+        fetch_rendered(tmp_path, wanted)

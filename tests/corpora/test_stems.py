@@ -9,6 +9,7 @@ from test_slakh import save_track
 
 from diarize.audio.activity import activity_of
 from diarize.corpora.batch import Supply
+from diarize.corpora.stem_effects import Effects
 from diarize.corpora.stem_settings import NO_REMIX, Remix, StemSettings
 from diarize.corpora.stem_supply import StemSupply, remixed
 from diarize.corpora.stems import prepare_stems
@@ -210,3 +211,14 @@ def test_a_stem_plays_where_it_is_heard_and_short_pauses_are_played_through():
     turns = activity_of({"loud": loud, "stem": stem, "faint": faint}, 8000)
     assert turns.label_timeline("stem") == Timeline([Segment(1.0, 3.0)])
     assert turns.labels() == ["loud", "stem"]
+
+
+def test_effects_leave_windows_as_long_and_the_same_for_the_same_seed(slakh):
+    prepare_stems(slakh, settings())
+    remix = Remix(share=0.5, effects=Effects(likely=1.0, speed=0.3, dynamics=0.3, drive_db=6.0))
+    supply = StemSupply(slakh, settings(remix=remix))
+    first, again = (next(supply.epoch("separate", 0)) for _ in range(2))
+    plain = next(StemSupply(slakh, settings()).epoch("separate", 0))
+    assert first.stems.shape == plain.stems.shape
+    assert np.array_equal(first.stems, again.stems)
+    assert not np.array_equal(first.stems, plain.stems)
