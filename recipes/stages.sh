@@ -96,6 +96,7 @@ if [[ $dry == no ]]; then
   trap 'die 143 "terminated; the same command goes on from here"' TERM
 fi
 
+ran=no cut=no # whether a stage was run, and whether --stop-stage left one out
 upstream='' # the mark of the stage before: done again, it makes the later ones stale
 stage() {   # stage N NAME [ARGS]: run recipes/[$family/]N_NAME.sh, unless it is done as it would be
   local number=$1 name=$2 home=$exp script=$recipes/$family/$1_$2.sh settings state word
@@ -103,7 +104,10 @@ stage() {   # stage N NAME [ARGS]: run recipes/[$family/]N_NAME.sh, unless it is
   ((number > 2)) || home=$data                 # runs share what stages 0 to 2 make
   mark=$home/done/${number}_$name
   shift 2
-  ((number <= stop_stage)) || return 0
+  if ((number > stop_stage)); then
+    cut=yes
+    return
+  fi
   if ((number <= 2)) && [[ $dry == no ]]; then
     exec 8> "$data/lock"
     flock -n 8 || { echo "[$number $name] waiting for another run.sh at work in $data"; flock 8; }
@@ -164,6 +168,7 @@ state() { # of the stage at hand: done, missing, stopped in the middle, or stale
 
 run_stage() { # run_stage N NAME SCRIPT [ARGS]: the log as it grows; the mark last, and whole
   local title="$1 $2" log=$exp/log/$1_$2.log began=$SECONDS code=0
+  ran=yes
   [[ $state != stale* ]] || echo "[$title] $state"
   echo "[$title] $(date +%T) log: $log"
   rm -f "$mark"
@@ -208,6 +213,10 @@ export -f resumable
 show() { # show FILE [WORDS]: print it, if it is there; with words, under them its first paragraph
   [[ $dry == no && -e $1 ]] || return 0
   echo
+  if [[ $ran == yes && $cut == yes && $1 -ot $exp/lock ]]; then # the lock was taken as this run began
+    echo "$(basename "$1") is of an earlier run; the stages after $stop_stage make it anew"
+    return
+  fi
   if (($# > 1)); then
     echo "$2"
     sed '/^$/q' "$1"

@@ -33,6 +33,17 @@ def test_a_second_run_does_nothing_and_still_shows_the_table(recipe):
     assert "a table" in again.stdout
 
 
+def test_a_table_of_an_earlier_run_is_not_shown_for_a_new_one_that_stops_before_it(recipe):
+    recipe.run()
+    recipe.settings("[infer]\nonset = 0.6\n")
+    os.utime(recipe.exp / "score.txt", (1e9, 1e9))
+    again = recipe.run("--stop-stage", "4")
+    assert "a table" not in again.stdout
+    assert "score.txt is of an earlier run; the stages after 4 make it anew" in again.stdout
+    assert "a table" in recipe.run().stdout
+    assert "a table" in recipe.run("--stop-stage", "4").stdout  # nothing was done, so it holds
+
+
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
