@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from diarize.config import build, read_toml
+from diarize.config import build
 from diarize.corpora.batch import Songs
 from diarize.corpora.stem_settings import StemSettings
 from diarize.models.composable.config import ComposableSettings
@@ -17,15 +17,9 @@ FOLDER = Path(__file__).parents[3] / "egs" / "slakh" / "conf"
 CONFS = sorted(FOLDER.glob("composable*.toml"))
 
 
-def settings_of(path):
-    tables = read_toml(path)
-    own = {key: value for key, value in tables["model"].items() if key != "name"}
-    return tables, build(ComposableSettings, own, str(path))
-
-
 @pytest.mark.parametrize("path", CONFS, ids=lambda path: path.stem)
-def test_every_table_of_a_conf_can_be_used(path):
-    tables, settings = settings_of(path)
+def test_every_table_of_a_conf_can_be_used(path, settings_of):
+    tables, settings = settings_of(path, ComposableSettings)
     data = build(StemSettings, tables["data"], str(path))
     assert data.remix.share == 0  # real mixtures: to remix stems would take labels
     assert len(data.sources) == settings.n_components
@@ -38,17 +32,17 @@ def n_weights(module):
     return sum(one.numel() for one in module.parameters())
 
 
-def test_the_published_networks_have_their_published_size():
+def test_the_published_networks_have_their_published_size(settings_of):
     """2.905 and 10.48 million weights, counted from the published settings; ours are near."""
-    _, settings = settings_of(FOLDER / "composable_paper.toml")
+    _, settings = settings_of(FOLDER / "composable_paper.toml", ComposableSettings)
     encoder = Encoder(128, settings.encoder, settings.encoder_kernel, settings.width)
     assert n_weights(encoder) == pytest.approx(2.905e6, rel=0.01)
     assert n_weights(UNet(128, 128, 1, settings.decoder)) == pytest.approx(10.48e6, rel=0.1)
     assert n_weights(UNet(2, 2, 2, settings.prior)) == pytest.approx(7.73e6, rel=0.2)
 
 
-def test_the_smallest_goes_through_all_its_phases():
-    _, settings = settings_of(FOLDER / "composable_tiny.toml")
+def test_the_smallest_goes_through_all_its_phases(settings_of):
+    _, settings = settings_of(FOLDER / "composable_tiny.toml", ComposableSettings)
     model = Composable(settings)
     sound = 0.1 * torch.randn(3, 1, 16_000, generator=torch.Generator().manual_seed(0))
     for phase in model.phases:

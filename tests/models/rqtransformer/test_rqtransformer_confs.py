@@ -7,7 +7,7 @@ import pytest
 import soundfile
 import torch
 
-from diarize.config import build, read_toml
+from diarize.config import build
 from diarize.corpora.stem_settings import StemSettings
 from diarize.corpora.stems import prepare_stems
 from diarize.corpora.supplies import make_supply
@@ -22,24 +22,18 @@ FOLDER = Path(__file__).parents[3] / "egs" / "slakh" / "conf"
 CONFS = sorted(FOLDER.glob("rqtransformer*.toml"))
 
 
-def settings_of(path):
-    tables = read_toml(path)
-    own = {key: value for key, value in tables["model"].items() if key != "name"}
-    return tables, build(RQTransformerSettings, own, str(path))
-
-
 @pytest.mark.parametrize("path", CONFS, ids=lambda path: path.stem)
-def test_every_table_of_a_conf_can_be_used_and_a_window_is_all_its_frames(path):
-    tables, settings = settings_of(path)
+def test_every_table_of_a_conf_can_be_used_and_a_window_is_all_its_frames(path, settings_of):
+    tables, settings = settings_of(path, RQTransformerSettings)
     data = build(StemSettings, tables["data"], str(path))
     assert data.sources == settings.codec.sources
     assert data.n_samples == settings.n_frames * settings.codec.hop
     assert build(TrainSettings, tables["train"], str(path)).phases_of(RQTransformer.phases)
 
 
-def test_the_full_size_can_be_made_and_has_the_depth_of_the_published_one():
+def test_the_full_size_can_be_made_and_has_the_depth_of_the_published_one(settings_of):
     """Made without its numbers."""
-    tables, settings = settings_of(FOLDER / "rqtransformer_full.toml")
+    tables, settings = settings_of(FOLDER / "rqtransformer_full.toml", RQTransformerSettings)
     assert (settings.n_blocks, settings.n_depth_blocks) == (12, 4)
     with torch.device("meta"):
         model = RQTransformer(settings)
@@ -47,7 +41,7 @@ def test_the_full_size_can_be_made_and_has_the_depth_of_the_published_one():
     assert tables["model"]["name"] == "rqtransformer"
 
 
-def test_the_tiny_one_is_trained_and_makes_music(tmp_path):
+def test_the_tiny_one_is_trained_and_makes_music(tmp_path, settings_of):
     noise = np.random.default_rng(0).standard_normal((4, 22_050 * 12)) * 0.1
     song = tmp_path / "train" / "Track00001"
     (song / "stems").mkdir(parents=True)
@@ -57,7 +51,7 @@ def test_the_tiny_one_is_trained_and_makes_music(tmp_path):
         lines += [f"  S{number:02d}:", f"    inst_class: {kind}", "    audio_rendered: true"]
         lines += [f"    program_num: {(33, 128, 25, 0)[number]}", "    is_drum: false"]
     (song / "metadata.yaml").write_text("\n".join(lines) + "\n")
-    tables, _ = settings_of(FOLDER / "rqtransformer_tiny.toml")
+    tables, _ = settings_of(FOLDER / "rqtransformer_tiny.toml", RQTransformerSettings)
     data = {
         **{key: one for key, one in tables["data"].items() if key != "corpus"},
         "parts": ["train"],

@@ -21,15 +21,9 @@ CONFS = [
 ]
 
 
-def settings_of(path):
-    tables = read_toml(path)
-    own = {key: value for key, value in tables["model"].items() if key != "name"}
-    return tables, build(RQVAESettings, own, str(path))
-
-
 @pytest.mark.parametrize("path", CONFS, ids=lambda path: path.stem)
-def test_every_table_of_a_conf_can_be_used(path):
-    tables, settings = settings_of(path)
+def test_every_table_of_a_conf_can_be_used(path, settings_of):
+    tables, settings = settings_of(path, RQVAESettings)
     data = build(StemSettings, tables["data"], str(path))
     assert data.sources == settings.sources
     assert data.window_s == settings.window_s
@@ -38,23 +32,23 @@ def test_every_table_of_a_conf_can_be_used(path):
 
 
 @pytest.mark.parametrize("name", ["paper", "ours", "honest"])
-def test_only_the_confs_that_say_so_have_a_path_around_the_codes(name):
-    _, settings = settings_of(FOLDER / f"{name}.toml")
+def test_only_the_confs_that_say_so_have_a_path_around_the_codes(name, settings_of):
+    _, settings = settings_of(FOLDER / f"{name}.toml", RQVAESettings)
     through_codes = settings.output == "codes" or (
         settings.network == "waveform" and settings.skips == "none"
     )
     assert through_codes == (name == "honest")
 
 
-def test_the_published_network_without_skips_has_no_path_either():
-    _, settings = settings_of(FOLDER / "paper_honest.toml")
+def test_the_published_network_without_skips_has_no_path_either(settings_of):
+    _, settings = settings_of(FOLDER / "paper_honest.toml", RQVAESettings)
     assert (settings.skips, settings.n_stages, settings.rules.n_codes) == ("none", 12, 4096)
-    assert settings_of(FOLDER / "vqvae.toml")[1].n_stages == 1
-    assert settings_of(FOLDER / "vae.toml")[1].bottleneck == "gaussian"
+    assert settings_of(FOLDER / "vqvae.toml", RQVAESettings)[1].n_stages == 1
+    assert settings_of(FOLDER / "vae.toml", RQVAESettings)[1].bottleneck == "gaussian"
 
 
-def test_the_tiny_one_goes_through_both_its_phases():
-    _, settings = settings_of(FOLDER / "tiny.toml")
+def test_the_tiny_one_goes_through_both_its_phases(settings_of):
+    _, settings = settings_of(FOLDER / "tiny.toml", RQVAESettings)
     model = RQVAE(settings)
     stems = 0.1 * torch.randn(2, 4, 8000, generator=torch.Generator().manual_seed(0))
     for phase in model.phases:
