@@ -16,7 +16,7 @@ from diarize.corpora.chance import generator_of
 from diarize.corpora.prepared import check_prepared
 from diarize.errors import BadCall
 
-PHASES = ("views",)
+PHASES = ("contrast", "views")
 
 
 @runtime_checkable
@@ -69,7 +69,7 @@ class ViewData(Protocol):
 
 
 class ViewSupply:
-    """Hands out a prepared part in batches of `Views`; a `Supply` of phase "views".
+    """Hands out a prepared part in batches of `Views`; a `Supply` of "contrast" and "views".
 
     An epoch goes through all data once, in an order of chance, in whole batches; a part smaller
     than a batch is one batch.
@@ -95,7 +95,7 @@ class ViewSupply:
     def epoch(self, phase: str, epoch: int, start: int = 0) -> Iterator[Views]:
         """The batches of epoch `epoch` (from 0), from number `start` on."""
         self._check(phase)
-        names = ("views", self.settings.part, epoch)
+        names = (phase, self.settings.part, epoch)
         order = generator_of(self.settings.seed, *names).permutation(len(self._data))
         batch, n_views = self.settings.batch, self._data.n_views
         for number in range(start, self.n_batches(phase)):
@@ -109,7 +109,7 @@ class ViewSupply:
 
     def _check(self, phase: str) -> None:
         if phase not in PHASES:
-            raise BadCall(f"no phase {phase!r} of views; there is {PHASES[0]!r}")
+            raise BadCall(f"no phase {phase!r} of views; there are {', '.join(PHASES)}")
 
     @functools.cached_property
     def _data(self) -> ViewData:

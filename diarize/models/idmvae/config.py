@@ -149,12 +149,16 @@ class IDMVAESettings:
         beta: weight of the divergences.
         joint: "mixture", shared latents are drawn of one view's posterior at a time, and views are
             rebuilt across (MMVAE+); "product" of all of them and the prior (DMVAE).
+        detach_own: of a mixture, shared latents are taken as given where the view that they come
+            from is rebuilt: their encoder learns from other views alone, and what is the view's own
+            is left to its private latents. Ours; the authors' encoders learn from both.
         cross_weight: of CrossMI, lambda1: shared latents of the views of one datum are alike.
         augment_weight: of GenAug, lambda2: latents swapped between data are found again.
         augment: how GenAug compares: "contrastive", or "match", the squared distance.
         partner: where the other half comes from in GenAug: the "posterior" of another datum, the
             Gaussian "prior", or the "diffusion" prior.
-        temperature: of the contrasts.
+        temperature: of the contrasts. At a low one, GenAug pays for what is a view's own in shared
+            latents about as much as CrossMI charges for it (see the README).
         gaussian_prior: keep the divergence from the simple prior; without it, diffusion replaces it
             and only the entropy of the posterior is kept.
         allow_missing: views of a datum may be missing, in training too.
@@ -168,6 +172,7 @@ class IDMVAESettings:
     prior_scale: float = SOFTPLUS_OF_0
     beta: float = 2.5
     joint: Literal["mixture", "product"] = "mixture"
+    detach_own: bool = False
     cross_weight: float = 80.0
     augment_weight: float = 20.0
     augment: Literal["contrastive", "match"] = "contrastive"
@@ -190,6 +195,8 @@ class IDMVAESettings:
             raise BadCall("prior_scale and temperature; expected numbers above 0")
         if self.joint == "product" and self.posterior != "normal":
             raise BadCall('joint = "product" of Laplace posteriors; expected posterior = "normal"')
+        if self.detach_own and self.joint == "product":
+            raise BadCall('detach_own = true with joint = "product"; expected joint = "mixture"')
         if not self.diffusion.weight and (self.partner == "diffusion" or not self.gaussian_prior):
             raise BadCall(
                 f"partner = {self.partner!r}, gaussian_prior = {self.gaussian_prior} without a "

@@ -25,11 +25,14 @@ from diarize.models.idmvae.objective import (
 )
 from diarize.models.idmvae.prior import DiffusionPrior
 
-PHASES = ("views",)
+PHASES = ("contrast", "views")
 
 
 class IDMVAE(nn.Module):
-    """The model; a `Trainable` of phase "views", and a `MultiviewModel`."""
+    """The model; a `Trainable` of phases "contrast" and "views", and a `MultiviewModel`.
+
+    The first, which may be left out, trains the shared encoders by CrossMI alone; it is ours.
+    """
 
     settings_type = IDMVAESettings
     phases = PHASES
@@ -37,6 +40,7 @@ class IDMVAE(nn.Module):
     def __init__(self, settings: IDMVAESettings) -> None:
         super().__init__()
         self.settings = settings
+        self._phase = ""
         self.networks = nn.ModuleList(
             ViewNetworks(view, settings.n_shared, settings.n_private) for view in settings.each_view
         )
@@ -58,11 +62,21 @@ class IDMVAE(nn.Module):
         return self.settings.sizes
 
     def begin(self, phase: str) -> None:
-        """Set modes for the only phase, "views"."""
+        """Set modes for a phase: in "contrast" the shared encoders learn, in "views" all.
+
+        Raises:
+            BadCall: no such phase, or one of CrossMI alone where that has no weight.
+        """
         if phase not in self.phases:
-            raise BadCall(f"no phase {phase!r}; there is {PHASES[0]!r}")
-        self.requires_grad_(True)
+            raise BadCall(f"no phase {phase!r}; there are {', '.join(PHASES)}")
+        alone = phase == PHASES[0]
+        if alone and not self.settings.cross_weight:
+            raise BadCall(f"phase {phase!r} with cross_weight = 0; expected above 0, or no epochs")
+        self._phase = phase
         self.train()
+        self.requires_grad_(not alone)
+        for network in self._each():
+            network.shared.requires_grad_(True)
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Losses:
         """What a batch of `Views` costs, in nats a datum.
@@ -73,13 +87,18 @@ class IDMVAE(nn.Module):
             BadCall: other values than the views have, views missing where none may, or a datum
                 without any.
         """
-        seen = self._seen(batch.inputs, getattr(batch, "present", None), generator)
-        settings = self.settings
+        present, settings = getattr(batch, "present", None), self.settings
+        if self._phase == PHASES[0]:
+            views, there = self._checked(batch.inputs, present, settings.allow_missing)
+            pairs = zip(self._each(), views, strict=True)
+            cost = cross_view([own.encode_shared(one) for own, one in pairs], there, settings)
+            return Losses(cost, {"cross": cost.detach()})
+        seen = self._seen(batch.inputs, present, generator)
         bound = self._bound(seen, generator)
         total = bound.total
         parts = {"reconstruction": bound.reconstruction, "divergence": bound.divergence}
         if settings.cross_weight:
-            cost = cross_view(seen, settings)
+            cost = cross_view(seen.shared, seen.present, settings)
             parts["cross"] = cost.detach()
             total = total + settings.cross_weight * cost
         if settings.augment_weight:

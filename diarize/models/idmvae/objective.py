@@ -66,7 +66,8 @@ def mixture_bound(
     """The bound of MMVAE+, of one draw: each view's shared latents explain all views.
 
     The view they come from is rebuilt with its own private latents, every other one with private
-    latents of an auxiliary prior, N(0, other_scales^2).
+    latents of an auxiliary prior, N(0, other_scales^2). With `detach_own`, rebuilding the former
+    has no gradient to shared latents.
     """
     n_views, shape = len(networks), settings.posterior
     there = seen.present.to(seen.values[0])
@@ -79,7 +80,11 @@ def mixture_bound(
             else drawn(shape, torch.zeros_like(own), other_scales[target], generator)
             for source in range(n_views)
         ]
-        decoded = network.decode(torch.cat(seen.drawn_shared), torch.cat(private))
+        shared_latents = [
+            one.detach() if settings.detach_own and source == target else one
+            for source, one in enumerate(seen.drawn_shared)
+        ]
+        decoded = network.decode(torch.cat(shared_latents), torch.cat(private))
         found = network.log_likelihood(seen.values[target].repeat(n_views, 1), decoded)
         weight = settings.each_view[target].weight
         likelihood.append(weight * found.view(n_views, -1) * there[:, target])
@@ -149,23 +154,25 @@ def contrast(
     return functional.cross_entropy(alike, partner)
 
 
-def cross_view(seen: Seen, settings: IDMVAESettings) -> Float[Tensor, ""]:
+def cross_view(
+    posteriors: list[Posterior], present: Bool[Tensor, "batch view"], settings: IDMVAESettings
+) -> Float[Tensor, ""]:
     """CrossMI: the contrast of shared posterior means, a mean over pairs of views, times views.
 
     The authors' code sums over ordered pairs and divides by M - 1, so that the loss is M times the
     mean over pairs that the paper writes; weights are as theirs. Data that lack a view of a pair
     are left out of it; a pair with fewer than two data counts for nothing.
     """
-    n_views = len(seen.values)
+    n_views = len(posteriors)
     found = []
     for one in range(n_views):
         for other in range(one):
-            both = seen.present[:, one] & seen.present[:, other]
+            both = present[:, one] & present[:, other]
             if int(both.sum()) > 1:
-                first, second = (seen.shared[view].mean[both] for view in (one, other))
+                first, second = (posteriors[view].mean[both] for view in (one, other))
                 found.append(contrast(first, second, settings.temperature))
     if not found:
-        return sum(one.mean.sum() * 0 for one in seen.shared)  # type: ignore[return-value]
+        return sum(one.mean.sum() * 0 for one in posteriors)  # type: ignore[return-value]
     return n_views * torch.stack(found).mean()
 
 

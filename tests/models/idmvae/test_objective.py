@@ -1,5 +1,6 @@
 """What IDMVAE's objective costs, by hand."""
 
+import dataclasses
 import math
 
 import pytest
@@ -20,7 +21,7 @@ from diarize.models.idmvae.latents import (
 )
 from diarize.models.idmvae.model import IDMVAE
 from diarize.models.idmvae.networks import ViewNetworks
-from diarize.models.idmvae.objective import contrast
+from diarize.models.idmvae.objective import Seen, augmented, contrast
 
 PIXELS = ViewSettings(channels=1, side=4, widths=(3, 4), copies=3)
 SMALL = {"views": (PIXELS,), "n_shared": 2, "n_private": 3}
@@ -188,6 +189,96 @@ def test_views_that_agree_on_what_they_share_cost_less_across():
     assert same < model.loss(Views(mixed), chance()).parts["cross"]
 
 
+class Glass(ViewNetworks):
+    """A view whose values are its shared latents and then its private ones.
+
+    `leak` of the shared encoder's latents are the private ones.
+    """
+
+    def __init__(self, leak=0.0):
+        super().__init__(ViewSettings(kind="vector", n_values=6, widths=(2,)), 3, 3)
+        self.leak = leak
+
+    def decode(self, shared, private):
+        return torch.cat([shared, private], 1)
+
+    def seen(self, decoded):
+        return decoded
+
+    def encode_shared(self, values):
+        mean = (1 - self.leak) * values[:, :3] + self.leak * values[:, 3:]
+        return Posterior(mean, torch.ones_like(mean))
+
+    def encode_private(self, values):
+        return Posterior(values[:, 3:], torch.ones_like(values[:, 3:]))
+
+
+def through_glass(leak, augment="match"):
+    values = torch.randn(8, 6, generator=chance(7))
+    glass = Glass(leak)
+    shared, private = glass.encode_shared(values), glass.encode_private(values)
+    present = torch.ones(8, 1, dtype=torch.bool)
+    seen = Seen([values], present, [shared], [private], [shared.mean], [private.mean])
+    settings = IDMVAESettings(**SMALL, augment=augment)
+    return private.mean, shared.mean, augmented(seen, [glass], settings, lambda *_: None)
+
+
+def test_latents_swapped_in_are_shown_and_the_kept_ones_found_again():
+    assert through_glass(0.0)[2].item() == pytest.approx(0.0, abs=1e-10)
+    private, shared, cost = through_glass(0.5)
+    # z again is half of z and half of the w that was swapped in, which is the next datum's
+    wanted = 0.5 * (0.5 * (shared - private.roll(1, 0))).square().sum(1).mean()
+    torch.testing.assert_close(cost, wanted)
+
+
+def test_private_latents_in_the_shared_ones_cost_genaug_something_by_contrast_too():
+    assert through_glass(0.0, "contrastive")[2] < through_glass(0.5, "contrastive")[2]
+
+
+def test_the_phase_of_contrast_teaches_shared_encoders_alone_what_cross_mi_says():
+    model = made()
+    wanted = model.loss(batch(), chance()).parts["cross"]
+    model.begin("contrast")
+    losses = model.loss(batch(), chance())
+    torch.testing.assert_close(losses.total.detach(), wanted)
+    assert set(losses.parts) == {"cross"}
+    losses.total.backward()
+    taught = {name.split(".")[2] for name, one in model.named_parameters() if one.grad is not None}
+    assert taught == {"shared"}
+    model.begin("views")
+    assert all(one.requires_grad for one in model.parameters())
+    with pytest.raises(BadCall, match="phase 'contrast' with cross_weight = 0"):
+        made(cross_weight=0.0).begin("contrast")
+    with pytest.raises(BadCall, match="no phase 'mixtures'; there are contrast, views"):
+        model.begin("mixtures")
+
+
+def test_detached_a_view_s_own_image_teaches_its_shared_encoder_nothing():
+    costs, slopes = [], []
+    for detached in (False, True):
+        model = made(cross_weight=0.0, augment_weight=0.0, beta=0.0, detach_own=detached)
+        values = batch().inputs
+        for target in (0, 1):  # what is left to be rebuilt
+            weights = tuple(
+                ViewSettings(channels=1, side=4, widths=(3, 4), weight=float(view == target))
+                for view in range(3)
+            )
+            model.settings = IDMVAESettings(**{**SMALL, "views": weights}, detach_own=detached)
+            model.settings = dataclasses.replace(
+                model.settings, cross_weight=0.0, augment_weight=0.0, beta=0.0
+            )
+            model.zero_grad()
+            total = model.loss(Views(values), chance()).total
+            total.backward()
+            costs.append(total.item())
+            grown = model.networks[0].shared.mean.weight.grad
+            slopes.append(float(grown.abs().sum()))
+    assert costs[:2] == costs[2:]  # it is the gradient that differs
+    assert min(slopes[:2]) > 0
+    assert slopes[2] == 0  # of the view itself, detached
+    assert slopes[3] == pytest.approx(slopes[1])  # of another one
+
+
 def test_diffusion_in_place_of_the_gaussian_prior_keeps_the_entropy_alone():
     diffusion = {"weight": 1.0, "n_steps": 20, "width": 8, "n_sampling": 5}
     tables = {"views": [{"channels": 1, "side": 4, "widths": [3, 4], "copies": 3}]}
@@ -275,6 +366,7 @@ def test_a_missing_view_where_none_is_allowed_is_refused():
         ({"partner": "diffusion"}, "without a diffusion"),
         ({"joint": "product", "posterior": "laplace"}, "of Laplace posteriors"),
         ({"diffusion": {"weight": 1.0, "n_steps": 5}}, "no more steps than there are"),
+        ({"joint": "product", "detach_own": True}, 'detach_own = true with joint = "product"'),
         ({"beta": -1.0}, "beta = -1.0; expected 0 or more"),
     ],
 )
