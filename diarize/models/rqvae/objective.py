@@ -98,8 +98,8 @@ def spectra_loss(estimates: Stems, stems: Stems) -> Float[Tensor, ""]:
     """L1 distance of magnitudes over the magnitude of the mixture, mean over scales and stems."""
     total, flat = estimates.new_zeros(()), (estimates.flatten(0, 1), stems.flatten(0, 1))
     for n_fft in SCALES:
-        found, wanted = (_magnitudes(one, n_fft, n_fft, n_fft // 4) for one in flat)
-        mixture = _magnitudes(stems.sum(1), n_fft, n_fft, n_fft // 4)
+        found, wanted = (_power(one, n_fft, n_fft, n_fft // 4).sqrt() for one in flat)
+        mixture = _power(stems.sum(1), n_fft, n_fft, n_fft // 4).sqrt()
         total = total + (found - wanted).abs().mean() / mixture.mean().clamp(min=1e-6)
     return total / len(SCALES)
 
@@ -115,8 +115,7 @@ def mel_loss(estimates: Stems, stems: Stems, rate_hz: int) -> Float[Tensor, ""]:
         n_fft = max(512, window)
         bands = _mel_bands(n_fft, rate_hz).to(estimates)
         found, wanted = (
-            (_magnitudes(one.flatten(0, 1), n_fft, window, window // 4) ** 2).transpose(1, 2)
-            @ bands
+            _power(one.flatten(0, 1), n_fft, window, window // 4).transpose(1, 2) @ bands
             for one in (estimates, stems)
         )
         linear = (found - wanted).abs().sum(2).mean()
@@ -125,12 +124,12 @@ def mel_loss(estimates: Stems, stems: Stems, rate_hz: int) -> Float[Tensor, ""]:
     return total * stems.shape[1]
 
 
-def _magnitudes(sound: Tensor, n_fft: int, window: int, hop: int) -> Tensor:
-    """(row, frequency, frame); what is too short for a frame is filled up."""
+def _power(sound: Tensor, n_fft: int, window: int, hop: int) -> Tensor:
+    """(row, frequency, frame), never quite 0; what is too short for a frame is filled up."""
     padded = torch.nn.functional.pad(sound, (0, max(n_fft - sound.shape[1], 0)))
     shape = torch.hann_window(window, device=sound.device)
     spectrum = torch.stft(padded, n_fft, hop, window, shape, return_complex=True)
-    return (spectrum.real**2 + spectrum.imag**2 + 1e-10).sqrt()
+    return torch.view_as_real(spectrum).square().sum(-1) + 1e-10
 
 
 @functools.cache
