@@ -146,6 +146,9 @@ class IDMVAESettings:
         n_shared, n_private: latents that all views share, and of each view by itself.
         posterior: of latents, "normal" or "laplace"; so is the prior.
         prior_scale: of the prior. The authors' code comes to softplus(0) = .69; 1 is the usual.
+        other_scale: of the auxiliary prior of private latents, from which views are rebuilt across,
+            at the start; it is learned. Near 0, a decoder can tell such latents from those of the
+            view itself, and soon trusts the latter.
         beta: weight of the divergences.
         joint: "mixture", shared latents are drawn of one view's posterior at a time, and views are
             rebuilt across (MMVAE+); "product" of all of them and the prior (DMVAE).
@@ -170,6 +173,7 @@ class IDMVAESettings:
     n_private: int = 128
     posterior: Literal["normal", "laplace"] = "normal"
     prior_scale: float = SOFTPLUS_OF_0
+    other_scale: float = SOFTPLUS_OF_0
     beta: float = 2.5
     joint: Literal["mixture", "product"] = "mixture"
     detach_own: bool = False
@@ -191,8 +195,9 @@ class IDMVAESettings:
         for name in ("beta", "cross_weight", "augment_weight"):
             if getattr(self, name) < 0:
                 raise BadCall(f"{name} = {getattr(self, name)}; expected 0 or more")
-        if self.prior_scale <= 0 or self.temperature <= 0:
-            raise BadCall("prior_scale and temperature; expected numbers above 0")
+        for name in ("prior_scale", "other_scale", "temperature"):
+            if getattr(self, name) <= 0:
+                raise BadCall(f"{name} = {getattr(self, name)}; expected a number above 0")
         if self.joint == "product" and self.posterior != "normal":
             raise BadCall('joint = "product" of Laplace posteriors; expected posterior = "normal"')
         if self.detach_own and self.joint == "product":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Literal
 
@@ -45,8 +46,9 @@ class IDMVAE(nn.Module):
             ViewNetworks(view, settings.n_shared, settings.n_private) for view in settings.each_view
         )
         crosses = settings.joint == "mixture"
+        begun = math.log(math.expm1(settings.other_scale))  # softplus comes to other_scale
         self.other_scales = nn.ParameterList(
-            nn.Parameter(torch.zeros(settings.n_private)) for _ in self.networks if crosses
+            nn.Parameter(torch.full((settings.n_private,), begun)) for _ in self.networks if crosses
         )
         self.shared_prior: DiffusionPrior | None = None
         self.private_priors: nn.ModuleList | None = None

@@ -253,6 +253,13 @@ def test_the_phase_of_contrast_teaches_shared_encoders_alone_what_cross_mi_says(
         model.begin("mixtures")
 
 
+@pytest.mark.parametrize("scale", [0.05, 0.6931471805599453, 2.0])
+def test_the_auxiliary_prior_begins_with_the_scale_it_is_given(scale):
+    for one in made(other_scale=scale).other_scales:
+        found = torch.nn.functional.softplus(one)
+        torch.testing.assert_close(found, torch.full((3,), scale))
+
+
 def test_detached_a_view_s_own_image_teaches_its_shared_encoder_nothing():
     costs, slopes = [], []
     for detached in (False, True):
@@ -367,6 +374,8 @@ def test_a_missing_view_where_none_is_allowed_is_refused():
         ({"joint": "product", "posterior": "laplace"}, "of Laplace posteriors"),
         ({"diffusion": {"weight": 1.0, "n_steps": 5}}, "no more steps than there are"),
         ({"joint": "product", "detach_own": True}, 'detach_own = true with joint = "product"'),
+        ({"other_scale": 0.0}, "other_scale = 0.0; expected a number above 0"),
+        ({"temperature": -1.0}, "temperature = -1.0; expected a number above 0"),
         ({"beta": -1.0}, "beta = -1.0; expected 0 or more"),
     ],
 )
