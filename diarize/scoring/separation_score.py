@@ -29,7 +29,6 @@ FLOOR, CEILING = "mixture", "ideal ratio mask"
 TRUE = "true stems"
 
 Stems = Float32[np.ndarray, "_source _channel _time"]
-Estimate = Callable[[TrackFiles], Stems]
 Sound = Float32[np.ndarray, "_channel _time"]
 Decode = Callable[[Sound, int], Sound]
 
@@ -59,6 +58,11 @@ class Terms:
         if self.against == "codec" and self.decode is None:
             raise BadCall("against = 'codec' without a codec; name one")
 
+    @property
+    def own_row(self) -> str:
+        """What the codec's own row is called: that of the true stems, or of its round trip."""
+        return TRUE if self.against == "codec" else f"codec {self.codec}"
+
     def decoded(self, stems: Stems, rate_hz: int) -> Stems | None:
         """The stems as the codec gives them back."""
         return None if self.decode is None else np.stack([self.decode(s, rate_hz) for s in stems])
@@ -87,57 +91,72 @@ def score_separation(
     terms = terms or Terms()
     songs = find_tracks(reference, sources)
     names = tuple(sources) or tuple(songs[0].stems)
-    for song in songs:
-        if tuple(song.stems) != names:
-            told = ", ".join(song.stems)
-            raise BadFile(f"{reference / song.name}: stems {told}; expected {', '.join(names)}")
+    _check_stems(reference, songs, names)
     folders = {
         name: _Folder(folder, songs, names, terms.permute) for name, folder in estimates.items()
     }
-    ways: dict[str, Estimate] = {name: folder.stems for name, folder in folders.items()}
-    ceiling = TRUE if terms.against == "codec" else f"codec {terms.codec}"
-    rows = [*ways, FLOOR, CEILING, *([ceiling] if terms.codec else [])]
-    notes = [note for folder in estimates.values() for note in _unasked(folder, songs)]
+    rows = [*folders, FLOOR, CEILING, *([terms.own_row] if terms.codec else [])]
     heard: dict[str, dict[str, SongWindows]] = {name: {} for name in rows}
     medians: dict[str, list[Mapping[str, float]]] = {name: [] for name in rows}
     digest = hashlib.sha256()
     for song in songs:
         notify(song.name)
-        truth = _stems(song, names)
-        digest.update(json.dumps([song.name, song.rate_hz, names, truth.shape]).encode())
-        digest.update(truth.tobytes())
-        decoded = terms.decoded(truth, song.rate_hz)
-        held_to = truth if terms.against == "raw" or decoded is None else decoded
+        held = _Held(_stems(song, names), song.rate_hz, terms)
+        digest.update(json.dumps([song.name, song.rate_hz, names, held.truth.shape]).encode())
+        digest.update(held.truth.tobytes())
         for name in rows:
-            if name in ways:
-                found = ways[name](song)
-                if folders[name].is_permuted:
-                    found = found[list(best_order(held_to, found))]
-            elif name == FLOOR:
-                found = np.broadcast_to(truth.sum(axis=0), truth.shape).astype(np.float32)
-            elif name == CEILING:
-                found = ideal_ratio_masked(held_to)
-            else:
-                found = truth if terms.against == "codec" or decoded is None else decoded
-            heard[name][song.name] = score_windows(
-                names, held_to, found, song.rate_hz, terms.rule, truth
-            )
+            found = held.found(folders[name], song) if name in folders else held.row(name)
+            heard[name][song.name] = held.windows(names, found)
             if with_bss_eval:
-                medians[name].append(bss_eval(names, held_to, found, song.rate_hz))
-    systems = tuple(_system(name, own, names, seed, medians[name]) for name, own in heard.items())
-    duration_s = sum(song.n_samples / song.rate_hz for song in songs)
+                medians[name].append(bss_eval(names, held.to, found, song.rate_hz))
     return SeparationScore(
-        systems,
+        tuple(_system(name, own, names, seed, medians[name]) for name, own in heard.items()),
         names,
         str(reference),
         digest.hexdigest(),
-        duration_s,
-        tuple(notes),
+        sum(song.n_samples / song.rate_hz for song in songs),
+        tuple(note for folder in estimates.values() for note in _unasked(folder, songs)),
         terms.rule,
         terms.codec,
         terms.against,
         tuple(name for name, folder in folders.items() if folder.is_permuted),
     )
+
+
+def _check_stems(reference: Path, songs: Sequence[TrackFiles], names: Sequence[str]) -> None:
+    for song in songs:
+        if tuple(song.stems) != tuple(names):
+            told = ", ".join(song.stems)
+            raise BadFile(f"{reference / song.name}: stems {told}; expected {', '.join(names)}")
+
+
+class _Held:
+    """A song's true stems, and what systems are held to: those, or a codec's round trip of them."""
+
+    def __init__(self, truth: Stems, rate_hz: int, terms: Terms) -> None:
+        self.truth, self._rate_hz, self._terms = truth, rate_hz, terms
+        self._decoded = decoded = terms.decoded(truth, rate_hz)
+        self.to = truth if terms.against == "raw" or decoded is None else decoded
+
+    def found(self, folder: _Folder, song: TrackFiles) -> Stems:
+        """What a system left of the song, in the best order where its stems have no names."""
+        found = folder.stems(song)
+        return found[list(best_order(self.to, found))] if folder.is_permuted else found
+
+    def row(self, name: str) -> Stems:
+        """What stands in a row that is no system's."""
+        if name == FLOOR:
+            mixture = self.truth.sum(axis=0)
+            return np.broadcast_to(mixture, self.truth.shape).astype(np.float32)
+        if name == CEILING:
+            return ideal_ratio_masked(self.to)
+        return self.truth if self._decoded is None or self.to is self._decoded else self._decoded
+
+    def windows(self, names: Sequence[str], found: Stems) -> SongWindows:
+        """How far what was found is from what it is held to, window by window."""
+        return score_windows(
+            tuple(names), self.to, found, self._rate_hz, self._terms.rule, self.truth
+        )
 
 
 def _stems(song: TrackFiles, names: Sequence[str]) -> Float32[np.ndarray, "source channel time"]:

@@ -12,6 +12,7 @@ from diarize.errors import BadCall
 from diarize.viz.timeline import DOTS_PER_IN, FAINT, drawable
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 IMAGE_IN = 0.8
@@ -51,19 +52,7 @@ def picture_grid(
     )
     for line, shown in zip(grid, images, strict=True):
         for axes, image in zip(line, shown, strict=True):
-            axes.imshow(
-                np.moveaxis(image.clip(0, 1), 0, -1).squeeze(-1)
-                if n_planes == 1
-                else np.moveaxis(image.clip(0, 1), 0, -1),
-                cmap="gray" if n_planes == 1 else None,
-                vmin=0,
-                vmax=1,
-                interpolation="nearest",
-            )
-            axes.set_xticks([])
-            axes.set_yticks([])
-            for spine in axes.spines.values():
-                spine.set_visible(False)
+            _draw(axes, np.moveaxis(image.clip(0, 1), 0, -1))
     for axes, name in zip(grid[:, 0], rows, strict=False):
         axes.set_ylabel(
             drawable(name),
@@ -77,3 +66,19 @@ def picture_grid(
     for axes, name in zip(grid[0], columns, strict=False):
         axes.set_title(drawable(name), fontsize=8, color=FAINT, pad=3, parse_math=False)
     return figure
+
+
+def _draw(axes: Axes, image: Float[np.ndarray, "high wide plane"]) -> None:
+    """One picture without a frame; of one plane, white on black."""
+    is_grey = image.shape[2] == 1
+    axes.imshow(
+        image[..., 0] if is_grey else image,
+        cmap="gray" if is_grey else None,
+        vmin=0,
+        vmax=1,
+        interpolation="nearest",
+    )
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
