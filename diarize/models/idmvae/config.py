@@ -29,6 +29,8 @@ class ViewSettings:
             nonlinearity, and means of shared latents to variance 1 (arXiv 2004.12585): contrasts of
             encoders that know nothing yet first pull all means to one place, and take long to leave
             it. The authors' is "none".
+        norm_private: where norm is "batch", means of private latents are normalised too, so that a
+            decoder that does not use them yet cannot silence them.
         likelihood: of the values, "categorical" for words alone.
         scale: of that likelihood; where `learned_scale`, at the start.
         weight: of its logarithm in the objective.
@@ -44,6 +46,7 @@ class ViewSettings:
     widths: tuple[int, ...] = (64, 128, 256, 512)
     patch: int = 1
     norm: Literal["none", "batch"] = "none"
+    norm_private: bool = False
     likelihood: Likelihood = "laplace"
     scale: float = 0.75
     learned_scale: bool = False
@@ -73,6 +76,8 @@ class ViewSettings:
             )
         if self.norm != "none" and self.kind != "image":
             raise BadCall(f"norm = {self.norm!r} of a view of kind {self.kind!r}; expected 'none'")
+        if self.norm_private and self.norm != "batch":
+            raise BadCall("norm_private = true with norm = 'none'; expected norm = 'batch'")
         long = {"image": self.n_places, "words": self.length}.get(self.kind)
         if long is not None and long % 2 ** (len(self.widths) - 1):
             raise BadCall(

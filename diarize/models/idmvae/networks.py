@@ -96,7 +96,7 @@ class ViewNetworks(nn.Module):
         super().__init__()
         self.view = view
         self.shared = _encoder(view, n_shared, standard=view.norm == "batch")
-        self.private = _encoder(view, n_private)
+        self.private = _encoder(view, n_private, standard=view.norm_private)
         self.decoder = _decoder(view, n_shared + n_private)
         if view.learned_scale:
             self.log_scale = nn.Parameter(torch.tensor(view.scale).log())

@@ -84,6 +84,18 @@ def test_normalised_means_of_shared_latents_have_variance_1_and_know_real_views_
         ViewSettings(kind="vector", n_values=4, norm="batch")
 
 
+def test_means_of_private_latents_are_normalised_where_asked():
+    values = torch.rand(50, 16, generator=chance(1))
+    for asked in (False, True):
+        view = ViewSettings(
+            channels=1, side=4, widths=(3, 4), copies=3, norm="batch", norm_private=asked
+        )
+        spread = made(views=(view,)).networks[0].encode_private(values).mean.var(0, correction=0)
+        assert bool(((spread - 1).abs() < 0.02).all()) == asked
+    with pytest.raises(BadCall, match="norm_private = true with norm = 'none'"):
+        ViewSettings(norm_private=True)
+
+
 def test_a_contrast_of_two_pairs_by_hand():
     first = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
     # each row: its partner at cosine 1, the two others at 0
