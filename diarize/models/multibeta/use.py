@@ -11,7 +11,7 @@ from diarize.models.multibeta import stages
 from diarize.models.multibeta.config import MultiBetaSettings
 from diarize.models.multibeta.levels import SigmaCurve, beta_at, level_of
 from diarize.models.multibeta.network import SMALLEST_LOG_SIGMA, Decoder, DiffusionNet, Encoder
-from diarize.models.multibeta.sampler import path_down, run_down
+from diarize.models.multibeta.sampler import path_by_noise, path_down, run_down
 
 
 class ManyBetas(nn.Module):
@@ -71,6 +71,8 @@ class ManyBetas(nn.Module):
         """Latents of `beta`, with their noise, taken down to the lowest beta.
 
         `n_steps` are what the way from the highest beta takes; from a lower one it is shorter.
+        Steps are even in levels where noise is drawn (`eta` above 0), and shorter where it goes
+        fast where none is.
 
         Raises:
             BadCall: a beta outside of the trained range, or no second stage was trained.
@@ -80,7 +82,8 @@ class ManyBetas(nn.Module):
             raise BadCall("this model cannot denoise: its phase 'diffusion' was not trained")
         if not start:
             return latents
-        path = path_down(start, max(1, round(n_steps * start / self.n_steps)))
+        n_steps = max(1, round(n_steps * start / self.n_steps))
+        path = path_down(start, n_steps) if eta else path_by_noise(self.schedule, start, n_steps)
         return run_down(self._guess, latents, self.schedule, path, eta, generator)
 
     @torch.no_grad()

@@ -1,5 +1,7 @@
 """The model of many betas: what it costs by hand, the way down, and which stage stands on which."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -8,7 +10,7 @@ from tiny_multibeta import chance, images, made, usable
 from diarize.errors import BadCall, BadFile
 from diarize.models.contract import Batch
 from diarize.models.multibeta.objective import Denoised, diffusion_loss
-from diarize.models.multibeta.sampler import path_down, run_down
+from diarize.models.multibeta.sampler import path_by_noise, path_down, run_down
 
 
 def test_each_head_counts_by_its_own_square_error():
@@ -39,6 +41,34 @@ def test_with_the_truth_known_the_deterministic_way_ends_at_the_clean_mean_in_an
         path = path_down(10, n_steps)
         found = run_down(of_one_image(SIGMA, MEAN, clean), start, SIGMA, path, 0.0, chance())
         torch.testing.assert_close(found, clean)
+
+
+def test_deterministic_steps_count_on_how_the_noise_changes():
+    def of_normal_data(noisy, here, there):  # of deviation 1, whose mean stays
+        return SIGMA[here] * noisy / (1 + SIGMA[here] ** 2), torch.zeros_like(noisy)
+
+    start, path = torch.tensor([[1.0, -2.0]]), path_down(10, 10)
+    # dz = noise dsigma is solved by z over sqrt(1 + sigma^2); the last step goes to the mean
+    level = torch.linspace(0.1, 1.0, 11)
+    exact = start / (1 + level[10] ** 2) ** 0.5 * (1 + level[1] ** 2) ** 0.5
+    exact = exact - level[1] * (level[1] * exact / (1 + level[1] ** 2))
+    plain = start
+    for here, there in pairwise(path[:-1]):
+        plain = plain - (level[here] - level[there]) * of_normal_data(plain, here, there)[0]
+    plain = plain - level[1] * of_normal_data(plain, 1, 0)[0]
+    found = run_down(of_normal_data, start, SIGMA, path, 0.0, chance())
+    assert (found - exact).abs().max() < 0.25 * (plain - exact).abs().max()
+
+
+def test_few_steps_are_shorter_where_noise_of_latents_in_use_goes_fast():
+    level = torch.linspace(0, 1, 101)
+    late, at_once = (level * 4 - 3).clamp(0, 0.99) + 0.01, 1 - 0.9 * (level == 0).float()
+    path = path_by_noise(torch.stack([late, at_once, at_once], 1), 100, 10)
+    assert (path[0], path[-1], len(path)) == (100, 0, 11)
+    gaps = [here - there for here, there in pairwise(path)]
+    assert max(gaps[:4]) < min(gaps[-4:])
+    assert path_by_noise(late[:, None], 3, 50) == (3, 2, 1, 0)
+    assert path_by_noise(torch.ones(11, 1), 10, 5) == path_down(10, 5)  # none goes: even steps
 
 
 def test_ancestral_steps_keep_to_the_marginals_of_the_encoder():
