@@ -1,0 +1,45 @@
+"""A song heard several times, each time some semitones lower or higher: the mean of the answers.
+
+What a separator gets wrong differs from one pitch to another more than what it gets right does.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from diarize.audio.resample import resample
+from diarize.errors import BadCall
+from diarize.inference.separate_stream import Separate, Sound, Stems
+
+SEMITONES = (0, -1, 1, -2, 2)  # in the order in which further passes take them
+TOGETHER = 10_000  # by which a speed is rounded
+
+
+def check_passes(passes: int) -> None:
+    """See that a song can be heard so often.
+
+    Raises:
+        BadCall: it cannot.
+    """
+    if not 1 <= passes <= len(SEMITONES):
+        raise BadCall(f"passes is {passes}; it must be from 1 to {len(SEMITONES)}")
+
+
+def in_passes(window: Sound, separate: Separate, passes: int) -> Stems:
+    """What `separate` makes of a window as it is and in other keys, back in its own; the mean.
+
+    In another key a window is longer or shorter too, as a tape at another speed is.
+    """
+    n_samples = window.shape[1]
+    total = separate(window)
+    for semitones in SEMITONES[1:passes]:
+        speed = round(TOGETHER * 2 ** (semitones / 12))
+        stems = separate(_at(window, speed, TOGETHER))
+        flat = _at(stems.reshape(-1, stems.shape[2]), TOGETHER, speed)[:, :n_samples]
+        short = n_samples - flat.shape[1]
+        total = total + np.pad(flat, ((0, 0), (0, short))).reshape(total.shape)
+    return total / np.float32(passes)
+
+
+def _at(sound: Sound, from_hz: int, to_hz: int) -> Sound:
+    return np.stack([resample(row, from_hz, to_hz) for row in sound])
