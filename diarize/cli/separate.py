@@ -37,6 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="K",
         help="draw K times, keep the mean, write {track}.uncertainty.csv: how far they lie apart",
     )
+    add(
+        "--passes",
+        type=int,
+        metavar="N",
+        help="hear each window N times, in keys a semitone apart, and take the mean: better, and N "
+        "times as long (1 to 5; default: what the model was made for, 2 of rqvae)",
+    )
     add("--output-by", choices=("mixture", "codes"), help="sound of the mixture, or of codes alone")
     add("--conf", type=Path, metavar="FILE", help="settings: the [infer] table of a TOML file")
     add("--fresh", action="store_true", help="do finished songs again")

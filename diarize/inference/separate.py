@@ -14,6 +14,7 @@ from diarize.audio.frames import to_samples
 from diarize.errors import BadCall, BadFile
 from diarize.formats.tracks import Tracks
 from diarize.inference.separate_input import Song, open_song, song_of_array
+from diarize.inference.separate_passes import check_passes, in_passes
 from diarize.inference.separate_samples import SpreadTrack
 from diarize.inference.separate_stream import Piece, Sound, Stems, Windows, separated
 from diarize.inference.separate_sum import STEPS, in_two, summed
@@ -35,6 +36,8 @@ class SeparatorSettings:
             nothing of the mixture gets by. None: as it was trained.
         window_s: seconds that the model hears at a time; None: as many as it was trained on.
         overlap: share of a window that it has in common with the next.
+        passes: how often each window is heard, each time in another key (`separate_passes`); the
+            answer is the mean. None: as often as the model was made for.
         stems: which are wanted; empty: all.
         two_stems: the name of one: that, and "no_" and its name, all but that.
         sum_to_mix: whether the stems add up to the mixture exactly.
@@ -48,6 +51,7 @@ class SeparatorSettings:
     output: Literal["mixture", "codes"] | None = None
     window_s: float | None = None
     overlap: float = 0.25
+    passes: int | None = None
     stems: tuple[str, ...] = ()
     two_stems: str | None = None
     sum_to_mix: bool = False
@@ -64,6 +68,10 @@ class SeparatorSettings:
             raise BadCall(f"window_s is {self.window_s}; it must be from 0.1 to 120 seconds")
         if not 0 <= self.overlap <= 0.5:
             raise BadCall(f"overlap is {self.overlap}; it must be from 0 to 0.5")
+        if self.passes is not None:
+            check_passes(self.passes)
+            if self.passes > 1 and self.samples > 1:
+                raise BadCall("samples and passes are both above 1; choose one")
         if self.stems and self.two_stems:
             raise BadCall("stems and two_stems are both set; choose one")
 
@@ -127,8 +135,13 @@ class Separator:
             if progress is not None and song.n_samples:
                 progress("separation", min(1.0, done / song.n_samples))
 
-    @torch.inference_mode()
     def _hear(self, window: Sound) -> Stems:
+        """The stems of each channel, at the model's rate: the mean over the passes."""
+        passes = self.settings.passes or int(getattr(self._model, "passes", 1))
+        return in_passes(window, self._separate, passes)
+
+    @torch.inference_mode()
+    def _separate(self, window: Sound) -> Stems:
         """The stems of each channel, at the model's rate."""
         device = next(self._model.parameters()).device  # type: ignore[attr-defined]
         mixture = torch.from_numpy(np.ascontiguousarray(window)).to(device)

@@ -103,9 +103,32 @@ def test_stems_that_are_wanted_and_one_against_the_rest(separator):
     np.testing.assert_allclose(whole, song(), atol=2**-23)
 
 
+def test_in_several_passes_the_model_hears_the_song_in_several_keys(separator, monkeypatch):
+    lengths = []
+
+    def separate(self, mixture):
+        lengths.append(mixture.shape[2])
+        return torch.stack([mixture[:, 0], 0 * mixture[:, 0]], 1)
+
+    monkeypatch.setattr(LowAndHigh, "separate", separate)
+    given = song(duration_s=0.4)
+    found = separator(passes=2)(given, RATE_HZ).samples["low"]
+    assert lengths[1] == pytest.approx(lengths[0] * 2 ** (1 / 12), abs=3)
+    inside = slice(400, -400)
+    np.testing.assert_allclose(found[:, inside], given[:, inside], atol=2e-3)
+
+    monkeypatch.setattr(LowAndHigh, "passes", 3, raising=False)
+    separator()(given, RATE_HZ)
+    assert len(lengths) == 5  # as often as the model was made for
+    separator(passes=1)(given, RATE_HZ)
+    assert len(lengths) == 6
+
+
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
+        ({"passes": 9}, "passes is 9; it must be from 1 to 5"),
+        ({"passes": 2, "samples": 3}, "samples and passes are both above 1"),
         ({"stems": ("flute",)}, "no stem 'flute'; there are low, high"),
         ({"two_stems": "flute"}, "no stem 'flute'; there are low, high"),
         ({"stems": ("low",), "two_stems": "low"}, "choose one"),
