@@ -31,6 +31,8 @@ class ViewSettings:
             it. The authors' is "none".
         norm_private: where norm is "batch", means of private latents are normalised too, so that a
             decoder that does not use them yet cannot silence them.
+        decoder_step: of an image, what a residual block of its decoder adds counts so much. At the
+            authors' .1 a decoder is slow to learn what shared and private latents mean together.
         likelihood: of the values, "categorical" for words alone.
         scale: of that likelihood; where `learned_scale`, at the start.
         weight: of its logarithm in the objective.
@@ -47,6 +49,7 @@ class ViewSettings:
     patch: int = 1
     norm: Literal["none", "batch"] = "none"
     norm_private: bool = False
+    decoder_step: float = 0.1
     likelihood: Likelihood = "laplace"
     scale: float = 0.75
     learned_scale: bool = False
@@ -78,6 +81,8 @@ class ViewSettings:
             raise BadCall(f"norm = {self.norm!r} of a view of kind {self.kind!r}; expected 'none'")
         if self.norm_private and self.norm != "batch":
             raise BadCall("norm_private = true with norm = 'none'; expected norm = 'batch'")
+        if self.decoder_step <= 0:
+            raise BadCall(f"decoder_step = {self.decoder_step} of a view; expected above 0")
         long = {"image": self.n_places, "words": self.length}.get(self.kind)
         if long is not None and long % 2 ** (len(self.widths) - 1):
             raise BadCall(

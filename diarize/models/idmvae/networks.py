@@ -24,15 +24,16 @@ LEAST_SCALE = 1e-8  # of a posterior
 
 
 class ResidualBlock(nn.Module):
-    """Two 3 x 3 convolutions whose result is added to what came in: a tenth of it, or where
-    channels are normalised, all.
-    """
+    """Two 3 x 3 convolutions, `step` of whose result is added to what came in."""
 
-    def __init__(self, n_in: int, n_out: int, norm: str = "none") -> None:
+    def __init__(
+        self, n_in: int, n_out: int, norm: str = "none", step: float | None = None
+    ) -> None:
+        """Without `step` it is the authors' .1, or 1 where channels are normalised."""
         super().__init__()
         n_hidden = min(n_in, n_out)
         self.first_norm, self.second_norm = _norm(n_in, norm), _norm(n_hidden, norm)
-        self.step = STEP if norm == "none" else 1.0
+        self.step = step or (STEP if norm == "none" else 1.0)
         self.first = nn.Conv2d(n_in, n_hidden, 3, padding=1)
         self.second = nn.Conv2d(n_hidden, n_out, 3, padding=1)
         self.around = nn.Conv2d(n_in, n_out, 1, bias=False) if n_in != n_out else nn.Identity()
@@ -215,10 +216,11 @@ def _decoder(view: ViewSettings, n_latent: int) -> nn.Module:
     layers += [
         nn.Linear(n_latent, widths[0] * least**2),
         nn.Unflatten(1, (widths[0], least, least)),
-        ResidualBlock(widths[0], widths[0]),
+        ResidualBlock(widths[0], widths[0], step=view.decoder_step),
     ]
     for before, after in pairwise(widths):
-        layers += [nn.Upsample(scale_factor=2), ResidualBlock(before, after)]
+        block = ResidualBlock(before, after, step=view.decoder_step)
+        layers += [nn.Upsample(scale_factor=2), block]
     n_out = view.channels * view.patch**2
     layers += [nn.LeakyReLU(LEAK), nn.Conv2d(widths[-1], n_out, 3, padding=1)]
     return nn.Sequential(*layers, nn.Sigmoid())

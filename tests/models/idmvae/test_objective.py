@@ -20,7 +20,7 @@ from diarize.models.idmvae.latents import (
     product,
 )
 from diarize.models.idmvae.model import IDMVAE
-from diarize.models.idmvae.networks import ViewNetworks
+from diarize.models.idmvae.networks import ResidualBlock, ViewNetworks
 from diarize.models.idmvae.objective import Seen, augmented, contrast
 
 PIXELS = ViewSettings(channels=1, side=4, widths=(3, 4), copies=3)
@@ -94,6 +94,20 @@ def test_means_of_private_latents_are_normalised_where_asked():
         assert bool(((spread - 1).abs() < 0.02).all()) == asked
     with pytest.raises(BadCall, match="norm_private = true with norm = 'none'"):
         ViewSettings(norm_private=True)
+
+
+def test_residual_blocks_of_decoders_add_as_much_as_they_are_told():
+    network = ViewNetworks(ViewSettings(side=4, widths=(3, 4), decoder_step=0.5), 2, 3)
+    blocks = [one for one in network.decoder.modules() if isinstance(one, ResidualBlock)]
+    assert [one.step for one in blocks] == [0.5, 0.5]
+    values = torch.rand(2, 4, 1, 1, generator=chance())
+    half = blocks[0](values) - values
+    blocks[0].step = 1.0
+    torch.testing.assert_close(blocks[0](values) - values, 2 * half)
+    seen = [one.step for one in network.shared.modules() if isinstance(one, ResidualBlock)]
+    assert seen == [0.1, 0.1]
+    with pytest.raises(BadCall, match=r"decoder_step = 0.0 of a view"):
+        ViewSettings(decoder_step=0.0)
 
 
 def test_a_contrast_of_two_pairs_by_hand():
