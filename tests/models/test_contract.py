@@ -129,7 +129,8 @@ BETAS = {
 WAY_DOWN = {"n_steps": 12, "width": 8, "n_blocks": 1}
 TINY["multibeta"] = [
     {**BETAS, "diffusion": WAY_DOWN},
-    {**BETAS, "spacing": "linear", "scale": 0.2, "diffusion": {**WAY_DOWN, "delta": False}},
+    {**BETAS, "spacing": "linear", "scale": 0.2, "diffusion": {**WAY_DOWN, "delta": False}}
+    | {"first_betas": [1.0, 10.0], "widening": [0, 2]},
     {**BETAS, "highest_beta": 0.1, "noise": "image", "rescaling": 0.5},
     {**BETAS, "n_planes": 4, "widths": [4], "diffusion": {**WAY_DOWN, "schedule": "sinusoidal"}},
 ]

@@ -54,6 +54,9 @@ class MultiBetaSettings:
         n_features: of beta, by which every layer is conditioned.
         lowest_beta, highest_beta: between which the model is trained; equal, it is a beta-VAE.
         spacing: of the betas between: "log", or "linear".
+        first_betas: the least and the highest at which training begins; empty: all at once. Low
+            betas alone tangle up latents, which later ones then keep to.
+        widening: epochs of the first phase between which that range grows to all betas.
         scale: the standard deviation of the noise of a pixel; beta counts in nats under it.
         noise: the deviation of latents is learned for each beta ("level"), as the paper has it, or
             for each image too ("image"), as VAEs usually do; then there is no second stage.
@@ -73,6 +76,8 @@ class MultiBetaSettings:
     lowest_beta: float = 0.1
     highest_beta: float = 1000.0
     spacing: Literal["log", "linear"] = "log"
+    first_betas: tuple[float, ...] = ()
+    widening: tuple[int, int] = (0, 0)
     scale: float = 0.1
     noise: Literal["level", "image"] = "level"
     rescaling: float = 1.0
@@ -92,6 +97,7 @@ class MultiBetaSettings:
             raise BadCall(
                 f"lowest_beta = {self.lowest_beta} is above highest_beta = {self.highest_beta}"
             )
+        self._check_widening()
         if not self.widths or min(self.widths) < 1:
             raise BadCall(f"widths = {list(self.widths)}; at least one, none of them 0")
         side = math.isqrt(self.n_values // self.n_planes)
@@ -101,6 +107,25 @@ class MultiBetaSettings:
             raise BadCall(
                 f"{len(self.widths)} widths halve a side of {side} pixels as often; "
                 f"a multiple of {2 ** len(self.widths)} would be right"
+            )
+
+    def _check_widening(self) -> None:
+        first, (begin, end) = self.first_betas, self.widening
+        if bool(first) != (end > 0):
+            raise BadCall(
+                f"first_betas = {list(first)}, widening = {[begin, end]}; both, or neither (empty, "
+                "and zeros), would be right"
+            )
+        if first and not (
+            len(first) == 2 and self.lowest_beta <= first[0] <= first[1] <= self.highest_beta
+        ):
+            raise BadCall(
+                f"first_betas = {list(first)}; two, the lower one first, between lowest_beta = "
+                f"{self.lowest_beta} and highest_beta = {self.highest_beta} would be right"
+            )
+        if first and not 0 <= begin < end:
+            raise BadCall(
+                f"widening = {[begin, end]}; epochs from 0, the first one before the other"
             )
 
     @property

@@ -51,6 +51,21 @@ def level_of(beta: float, settings: MultiBetaSettings) -> float:
     return min(max(level, 0.0), 1.0)
 
 
+def trained_levels(settings: MultiBetaSettings, epoch: int) -> tuple[float, float]:
+    """The lowest and the highest level that training draws in an epoch (from 0) of the first phase.
+
+    >>> some = MultiBetaSettings(first_betas=(10.0, 100.0), widening=(2, 4))
+    >>> [[round(one, 3) for one in trained_levels(some, epoch)] for epoch in (0, 2, 3, 4)]
+    [[0.5, 0.75], [0.5, 0.75], [0.25, 0.875], [0.0, 1.0]]
+    """
+    if not settings.first_betas:
+        return 0.0, 1.0
+    low, high = (level_of(beta, settings) for beta in settings.first_betas)
+    begin, end = settings.widening
+    share = min(max((epoch - begin) / (end - begin), 0.0), 1.0)
+    return low * (1 - share), high + (1 - high) * share
+
+
 def level_features(level: Float[Tensor, " batch"], n_features: int) -> Float[Tensor, "batch _"]:
     """Slow cosines of a level: what networks are told of it changes smoothly with beta."""
     rates = torch.arange(n_features, device=level.device) * math.pi

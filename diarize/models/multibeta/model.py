@@ -18,6 +18,7 @@ from diarize.models.multibeta.levels import (
     growth_exponent,
     in_use,
     schedule_of,
+    trained_levels,
 )
 from diarize.models.multibeta.network import SMALLEST_LOG_SIGMA, Decoder, DiffusionNet, Encoder
 from diarize.models.multibeta.objective import (
@@ -45,6 +46,7 @@ class MultiBetaVAE(ManyBetas):
     phases: tuple[str, ...] = PHASES
     growth: Tensor
     is_replaced: Tensor
+    n_epochs: Tensor
 
     def __init__(self, settings: MultiBetaSettings) -> None:
         super().__init__()
@@ -63,6 +65,9 @@ class MultiBetaVAE(ManyBetas):
         self.register_buffer("growth", torch.tensor(0.0))
         self.register_buffer("is_replaced", torch.tensor(False))
         self.register_buffer("stage_one", torch.tensor(list(stages.NONE), dtype=torch.uint8))
+        self.widens = bool(settings.first_betas)
+        if self.widens:  # epochs of the first phase that are done
+            self.register_buffer("n_epochs", torch.tensor(0))
         self._phase = ""
         self._taken = ""  # the hash of stage one that came from a file
         self.register_load_state_dict_post_hook(_check_loaded)
@@ -90,7 +95,8 @@ class MultiBetaVAE(ManyBetas):
         images = self._checked(batch.inputs)
         if self._phase == PHASES[1]:
             return self._diffusion_loss(images, generator)
-        level = self._rand(len(images), generator).to(images)
+        low, high = trained_levels(self.settings, int(self.n_epochs) if self.widens else 0)
+        level = low + (high - low) * self._rand(len(images), generator).to(images)
         mean, log_sigma = self._encoded(images, level)
         noise = self._randn(mean.shape, generator).to(mean)
         decoded = self.decoder(mean + log_sigma.exp() * noise, level)
@@ -99,6 +105,8 @@ class MultiBetaVAE(ManyBetas):
 
     def end_epoch(self) -> Mapping[str, float]:
         """How sigma grows with the level, its ends, and whether it had to be replaced."""
+        if self.widens and self._phase == PHASES[0]:
+            self.n_epochs += 1
         if self.curve is None or not self.settings.has_levels:
             return {}
         with torch.no_grad():

@@ -4,9 +4,10 @@ import math
 
 import pytest
 import torch
-from tiny_multibeta import SETTINGS, made, usable
+from tiny_multibeta import SETTINGS, chance, images, made, usable
 
 from diarize.errors import BadCall
+from diarize.models.contract import Batch
 from diarize.models.multibeta.levels import (
     SigmaCurve,
     beta_at,
@@ -15,6 +16,7 @@ from diarize.models.multibeta.levels import (
     level_of,
     schedule_of,
     sinusoidal,
+    trained_levels,
 )
 
 
@@ -104,3 +106,51 @@ def test_the_journal_says_that_noise_was_replaced():
     assert steep.end_epoch()["sinusoidal"] == 1.0
     assert steep.end_epoch()["sigma_growth"] < 0.5
     assert usable().end_epoch()["sinusoidal"] == 0.0
+
+
+def test_training_begins_at_its_first_betas_and_widens_epoch_by_epoch():
+    model = made(first_betas=(1.0, 10.0), widening=(1, 3))
+    drawn = []
+    encoded = model._encoded
+
+    def noted(images, level):
+        drawn.append((float(level.min()), float(level.max())))
+        return encoded(images, level)
+
+    model._encoded = noted
+    model.begin("autoencoder")
+    for _ in range(4):
+        model.loss(Batch(images(400)), chance())
+        model.end_epoch()
+    for (least, most), (low, high) in zip(
+        drawn, [(1 / 3, 2 / 3), (1 / 3, 2 / 3), (1 / 6, 5 / 6), (0, 1)], strict=True
+    ):
+        assert low <= least < low + 0.02
+        assert high - 0.02 < most <= high
+    again = made(first_betas=(1.0, 10.0), widening=(1, 3))
+    again.load_state_dict(model.state_dict())  # a training that goes on knows how far it was
+    assert int(again.n_epochs) == 4
+    model.begin("diffusion")
+    model.end_epoch()
+    assert int(model.n_epochs) == 4
+
+
+def test_without_first_betas_all_levels_are_drawn_and_weights_are_as_they_were():
+    assert trained_levels(SETTINGS, 0) == (0.0, 1.0)
+    assert "n_epochs" not in made().state_dict()
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"first_betas": (1.0, 10.0)}, "both, or neither"),
+        ({"widening": (0, 3)}, "both, or neither"),
+        ({"first_betas": (10.0, 1.0), "widening": (0, 3)}, "the lower one first"),
+        ({"first_betas": (1.0, 1000.0), "widening": (0, 3)}, "highest_beta = 100.0 would be right"),
+        ({"first_betas": (1.0,), "widening": (0, 3)}, "two, the lower one first"),
+        ({"first_betas": (1.0, 9.0), "widening": (3, 3)}, "the first one before the other"),
+    ],
+)
+def test_a_widening_that_cannot_be_meant_is_refused(changed, message):
+    with pytest.raises(BadCall, match=message):
+        made(**changed)
