@@ -58,3 +58,11 @@ def test_the_tiny_one_goes_through_both_its_phases(settings_of):
         losses.total.backward()
         assert bool(losses.total.isfinite())
     assert float(losses.parts["commitment"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("network", "output", "passes"),
+    [("waveform", "direct", 1), ("spectrum", "mixture", 2), ("spectrum", "codes", 1)],
+)
+def test_only_shares_of_the_mixture_are_heard_in_two_keys(network, output, passes):
+    assert RQVAE(RQVAESettings(network=network, output=output)).passes == passes
