@@ -32,6 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--components", type=int, metavar="N", help="of a blind way: how many (default: 2)")
     add("--steps", type=int, metavar="N", help="of a model that draws, such as composable")
     add(
+        "--adapt-steps",
+        type=int,
+        metavar="N",
+        help="of composable: steps by which shares are fitted to the recording; 0: none",
+    )
+    add(
         "--samples",
         type=int,
         metavar="K",

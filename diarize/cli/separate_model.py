@@ -12,7 +12,16 @@ if TYPE_CHECKING:
     from diarize.inference.separate_blind import BlindSeparator
 
 BLIND = ("nmf", "hpss", "random")
-TRAINED_ONLY = ("stems", "two_stems", "output_by", "conf", "steps", "samples", "passes")
+TRAINED_ONLY = (
+    "stems",
+    "two_stems",
+    "output_by",
+    "conf",
+    "steps",
+    "samples",
+    "adapt_steps",
+    "passes",
+)
 
 
 def make_separator(arguments: argparse.Namespace) -> Separator | BlindSeparator:
@@ -53,5 +62,5 @@ def _settings(arguments: argparse.Namespace) -> SeparatorSettings:
     said = {"stems": stems, "two_stems": arguments.two_stems, "sum_to_mix": arguments.sum_to_mix}
     said |= {"model": arguments.model, "output": arguments.output_by}
     said |= {"steps": arguments.steps, "samples": arguments.samples, "seed": arguments.seed}
-    said["passes"] = arguments.passes
+    said |= {"adapt_steps": arguments.adapt_steps, "passes": arguments.passes}
     return replace(settings, **{name: value for name, value in said.items() if value is not None})

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from diarize.corpora import instruments, musdb18hq
+from diarize.corpora.stem_brightness import Brightness
 from diarize.corpora.stem_effects import Effects
 from diarize.errors import BadCall
 
 WINDOWS = ("train_part", "window_s", "batch", "n_batches", "remix", "least_active", "seed")
-MIXED = ("sources", "sounding_rms", "excerpt_s")
+MIXED = ("sources", "sounding_rms", "excerpt_s", "brightness")
 ON_THE_FLY = frozenset(("songs", "parts", *WINDOWS, *MIXED))  # what no prepared file hangs on
 
 
@@ -80,6 +81,7 @@ class StemSettings:
         window_s: how long a window is.
         batch: windows in each.      n_batches: in an epoch.
         remix: how they are changed.
+        brightness: which of them are drawn for how bright their mixture is.
         least_active: windows with fewer sources that sound are drawn again (up to ten times).
         sounding_rms: from which root mean square on a source counts as sounding in a window, before
             it is remixed. 0: whatever its samples say that is not silence. Above 0, no window with
@@ -107,6 +109,7 @@ class StemSettings:
     batch: int = 16
     n_batches: int = 500
     remix: Remix = field(default_factory=Remix)
+    brightness: Brightness = field(default_factory=Brightness)
     least_active: int = 1
     sounding_rms: float = 0.0
     excerpt_s: float = 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from jaxtyping import Float32
 from diarize.audio.mix import gain
 from diarize.corpora.batch import Songs
 from diarize.corpora.chance import generator_of
+from diarize.corpora.stem_brightness import Moments, moments_of
 from diarize.corpora.stem_effects import altered, at_speed, drawn_speed, n_wanted
 from diarize.corpora.stem_sets import FOLDER, sounds
 from diarize.corpora.stem_settings import Remix, StemSettings
@@ -89,7 +91,7 @@ class StemSupply:
         """A window as it is in a song, or with each stem from a place of its own."""
         sources, remix = self.settings.sources, self.settings.remix
         if chance.random() >= remix.share:
-            place, speed = self._place(chance), drawn_speed(remix.effects, chance)
+            place, speed = self._moment(chance), drawn_speed(remix.effects, chance)
             return np.stack([self._read(place, source, speed) for source in sources])
         rows = []
         for source in sources:
@@ -106,6 +108,24 @@ class StemSupply:
         path, n_samples = place.song.stems[source], self.settings.n_samples
         found = read_samples(path, place.start, n_wanted(n_samples, speed)).mean(axis=0)
         return np.asarray(at_speed(found, speed, n_samples))
+
+    def _moment(self, chance: np.random.Generator) -> _Place:
+        """A moment of one song: one of the darkest or brightest, or any."""
+        if self.settings.brightness.is_used:
+            drawn = self._moments.drawn(self.settings.brightness, chance)
+            if drawn is not None:
+                return _Place(self.songs[drawn[0]], drawn[1])
+        return self._place(chance)
+
+    @cached_property
+    def _moments(self) -> Moments:
+        """All windows by how bright they are; every song is read for that, once."""
+        own = self.settings
+        mixtures = (
+            sum(read_samples(song.stems[name]).mean(axis=0) for name in own.sources)
+            for song in self.songs
+        )
+        return moments_of(mixtures, own.rate_hz, own.n_samples, own.brightness.above_hz)
 
     def _place(self, chance: np.random.Generator) -> _Place:
         """A moment of all songs: long songs are drawn as much more often as they are longer."""

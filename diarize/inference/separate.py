@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,8 @@ class SeparatorSettings:
         sum_to_mix: whether the stems add up to the mixture exactly.
         steps, seed: of a model that samples, such as composable. None: as many steps as it was
             made for.
+        adapt_steps: of a composable model with shares, for how many steps these are fitted to the
+            recording itself, which takes no label; 0: not at all. None: as it was made for.
         samples: of such a model, how many are drawn of each window; their mean is the answer, and
             how far they lie apart is kept a second.
     """
@@ -58,10 +61,13 @@ class SeparatorSettings:
     steps: int | None = None
     seed: int = 0
     samples: int = 1
+    adapt_steps: int | None = None
 
     def __post_init__(self) -> None:
         if self.steps is not None and not 1 <= self.steps <= 1000:
             raise BadCall(f"steps is {self.steps}; it must be from 1 to 1000")
+        if self.adapt_steps is not None and not 0 <= self.adapt_steps <= 1000:
+            raise BadCall(f"adapt_steps is {self.adapt_steps}; it must be from 0 to 1000")
         if not 1 <= self.samples <= 100:
             raise BadCall(f"samples is {self.samples}; it must be from 1 to 100")
         if self.window_s is not None and not 0.1 <= self.window_s <= 120:
@@ -210,4 +216,14 @@ def _loaded(settings: SeparatorSettings, device: str) -> SeparatorModel:
     else:
         model.n_steps = settings.steps or model.n_steps
         model.seed = settings.seed  # type: ignore[attr-defined]
+    if settings.adapt_steps is not None:
+        _adapt(model, settings.adapt_steps, path)
     return model.to(device)  # type: ignore[attr-defined]
+
+
+def _adapt(model: SeparatorModel, steps: int, path: Path) -> None:
+    """Set for how many steps the model fits shares to a recording."""
+    own = getattr(model, "settings", None)
+    if getattr(own, "output", None) != "shares" or not hasattr(model, "adapt"):
+        raise BadCall(f"{path}: a model without shares to be fitted; leave adapt_steps out")
+    model.adapt = dataclasses.replace(model.adapt, steps=steps)

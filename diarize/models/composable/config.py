@@ -80,6 +80,25 @@ class ViewSettings:
 
 
 @dataclass(frozen=True)
+class AdaptSettings:
+    """How shares are fitted to the recording that is separated, see `lowrank`. No label is needed.
+
+    Attributes:
+        steps: on all components together; 0 leaves shares as the networks said.
+        first_steps: before that, on each by itself.
+        n_spectra: of each component, in a window.
+    """
+
+    steps: int = 0
+    first_steps: int = 40
+    n_spectra: int = 5
+
+    def __post_init__(self) -> None:
+        at_least(self, steps=0, first_steps=0, n_spectra=1)
+        at_most(self, steps=1000, first_steps=1000)
+
+
+@dataclass(frozen=True)
 class LossSettings:
     """What is minimised besides the distance of composed components to the mixture.
 
@@ -95,7 +114,17 @@ class LossSettings:
         alone: of phase "visit", the share of a batch that is taken for one component alone.
         whole: of phase "visit", for each component whether such windows are taken whole, or what of
             them is the component's by the model's own word; empty: all are whole.
+        gated: of phase "visit", for each component, made mixtures (over the windows of a batch) in
+            which it is what of other windows it has for itself frame by frame, and else silent;
+            the others are of windows taken whole. Empty: none.
+        sure: the share of a frame's energy, by the model's own word, from which on it has it so.
         gain_db: of phase "visit", the most by which such are louder or softer in made mixtures.
+        pairs: of phase "visit", the made mixtures that each such window is in.
+        speed: of phase "visit", by how much of its speed such a window is faster, or slower.
+        shape_db: of phase "visit", the most by which a smooth curve over frequency changes it.
+        unseen: of phase "visit", the share of made mixtures whose components are noise alone, as at
+            the first step of the sampler; of the others, the noise level is any.
+        keep_rows: of phase "visit", the share of a batch of which the losses of "compose" are.
     """
 
     steady: tuple[float, ...] = ()
@@ -106,13 +135,23 @@ class LossSettings:
     keep: float = 0.1
     alone: float = 0.15
     whole: tuple[bool, ...] = ()
+    gated: tuple[float, ...] = ()
+    sure: float = 0.98
     gain_db: float = 6.0
+    pairs: int = 1
+    speed: float = 0.0
+    shape_db: float = 0.0
+    unseen: float = 0.0
+    keep_rows: float = 1.0
 
     def __post_init__(self) -> None:
-        at_least(self, visits=0, shares=0, keep=0, gain_db=0)
-        for name in ("compression", "alone"):
+        at_least(self, visits=0, shares=0, keep=0, gain_db=0, pairs=1)
+        at_most(self, sure=1, speed=1, shape_db=40, unseen=1)
+        for name in ("compression", "alone", "keep_rows"):
             if not 0 < getattr(self, name) <= 1:
                 raise BadCall(f"{name} = {getattr(self, name)}; expected above 0, at most 1")
+        if any(not 0 <= share <= 1 for share in self.gated):
+            raise BadCall(f"gated = {list(self.gated)}; expected numbers from 0 to 1")
 
 
 @dataclass(frozen=True)
@@ -144,6 +183,7 @@ class ComposableSettings:
         prior: the network that latents are drawn by.
         all_masked: how likely, in its training, no latent is visible.
         n_steps: of the sampler, if nothing else is said.
+        adapt: how shares are fitted to a recording.
     """
 
     codec: str = "rvq"
@@ -171,6 +211,7 @@ class ComposableSettings:
     )
     all_masked: float = 0.5
     n_steps: int = 50
+    adapt: AdaptSettings = field(default_factory=AdaptSettings)
 
     def __post_init__(self) -> None:
         at_least(self, n_components=1, width=1, n_steps=1)
@@ -185,7 +226,9 @@ class ComposableSettings:
             raise BadCall(f"sharpness = {self.sharpness}; expected above 0")
         if self.view.kind == "levels" and self.output == "direct":
             raise BadCall("output = 'direct' of view 'levels'; expected 'shares'")
-        for name in ("steady", "even", "whole"):
+        if self.adapt.steps and self.output == "direct":
+            raise BadCall(f"adapt.steps = {self.adapt.steps} of output 'direct'; expected 0")
+        for name in ("steady", "even", "whole", "gated"):
             weights: tuple[float, ...] = getattr(self.losses, name)
             if weights and len(weights) != self.n_components:
                 found, wanted = len(weights), self.n_components

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from diarize.codecs.contract import Encoded
 from diarize.errors import BadCall
-from diarize.models.composable import objective
+from diarize.models.composable import objective, visits
 from diarize.models.composable.config import ComposableSettings
 from diarize.models.composable.network import Encoder, UNet
 from diarize.models.composable.sampler import blended, clean_of, composed
@@ -47,6 +46,7 @@ class Composable(nn.Module):
         settings = self.settings
         self.sources, self.rate_hz = settings.names, settings.rate_hz
         self.window_s, self.n_steps, self.seed = settings.window_s, settings.n_steps, 0
+        self.adapt = settings.adapt
         self.view = View(codec, settings)
         n, width = self.view.n_channels, settings.width
         self.encoders = nn.ModuleList(
@@ -84,11 +84,12 @@ class Composable(nn.Module):
             return _weighed(parts, {"prior": 1.0})
         weights = self.settings.losses
         if self.phase == "compose":
-            parts = self._composition(heard, generator)
+            parts = self._composition(heard.data, generator)
             return _weighed(parts, {"composition": 1.0, "continuity": 1.0})
         parts = self._visits(batch.inputs, heard, generator)
         if weights.keep:
-            parts |= self._composition(heard, generator)
+            n_rows = max(1, round(weights.keep_rows * len(heard.data)))
+            parts |= self._composition(heard.data[:n_rows], generator)
         return _weighed(parts, {
             "visits": weights.visits, "shares": weights.shares,
             "composition": weights.keep, "continuity": weights.keep,
@@ -156,8 +157,7 @@ class Composable(nn.Module):
         mean, spread = mean.view(shape).to(latents), spread.view(shape).to(latents)
         return latents * spread + mean if back else (latents - mean) / spread
 
-    def _composition(self, heard: Heard, generator: torch.Generator) -> dict[str, Tensor]:
-        data = heard.data
+    def _composition(self, data: Data, generator: torch.Generator) -> dict[str, Tensor]:
         noise, level = _drawn(data.shape, data, generator), _uniform(len(data), data, generator)
         noisy = blended(data, noise, level)
         every = noisy[:, None].expand(-1, len(self.sources), -1, -1)
@@ -175,56 +175,26 @@ class Composable(nn.Module):
         return parts
 
     def _visits(self, sound: Tensor, heard: Heard, generator: torch.Generator) -> dict[str, Tensor]:
-        """Made mixtures of windows that one component has for itself."""
-        weights, n = self.settings.losses, len(self.sources)
+        """Made mixtures of what one component has for itself, and what they cost."""
+        n = len(self.sources)
         with torch.no_grad():
             noise = _drawn(heard.data.shape, heard.data, generator)
-            found = self.shares(self._first_guess(heard.data, noise))
-            latents = found * heard.encoded.latents[:, None]
-            chosen = objective.ranked(
-                latents.square().sum((2, 3)), max(1, round(weights.alone * len(sound)))
-            )
-            shape = (chosen.shape[1], n, 1)
-            drawn = torch.rand(shape, generator=generator, device=generator.device).to(sound)
-            gains = 10 ** (weights.gain_db * (2 * drawn - 1) / 20)
-            order = torch.rand(chosen.shape, generator=generator, device=generator.device)
-            rows = chosen.gather(1, order.argsort(1).to(chosen.device)).T
-            alone = self._alone(sound / heard.loudness, heard, latents, rows) * gains
+            shares = self.shares(self._first_guess(heard.data, noise))
+            alone = visits.made(self, sound, heard, shares, generator)
             made = self.view.hear(alone.sum(1, keepdim=True))
             each = (alone / made.loudness).flatten(0, 1)[:, None]
             encoded = self.view.codec.encode(each).latents
             targets = self.view.normalised(self.view._plain(encoded)).unflatten(0, (-1, n))
             encoded = encoded.unflatten(0, (-1, n))
-        noise, level = (
-            _drawn(targets.shape, sound, generator),
-            _uniform(len(rows), sound, generator),
-        )
+        noise = _drawn(targets.shape, sound, generator)
+        level = _uniform(len(targets), sound, generator)
+        if unseen := self.settings.losses.unseen:
+            level = level * (_uniform(len(level), sound, generator) >= unseen)
         noisy = blended(targets, noise, level)
         said = self.decode(noisy, level, self.encode(made.data), made.data, generator)
         parts = {"visits": (said - targets).square().mean()}
         parts["shares"] = objective.share_cost(self.shares(said), made.encoded.latents, encoded)
         return parts
-
-    def _alone(
-        self,
-        sound: Float[Tensor, "batch 1 time"],
-        heard: Heard,
-        latents: Tensor,
-        rows: Int[Tensor, "made component"],
-    ) -> Float[Tensor, "made component time"]:
-        """The sound of the windows `rows`: as they are, or what of them is the component's."""
-        whole = self.settings.losses.whole or (True,) * len(self.sources)
-        found = []
-        for number, as_is in enumerate(whole):
-            chosen = rows[:, number]
-            if as_is:
-                found.append(sound[chosen, 0])
-                continue
-            scale = heard.encoded.scale
-            own = None if scale is None else scale[chosen]
-            encoded = Encoded(latents[chosen, number], None, own, heard.encoded.n_samples)
-            found.append(self.view.codec.decode(encoded)[:, 0])
-        return torch.stack(found, 1)
 
     def _first_guess(self, data: Data, noise: Data) -> Components:
         level = data.new_zeros(len(data))

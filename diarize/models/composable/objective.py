@@ -11,6 +11,7 @@ from diarize.models.composable.config import LossSettings
 Powers = Float[Tensor, "batch component bin frame"]
 _TINY = 1e-9
 FLOOR = 1e-2  # of noise to signal: what is better is not made any better
+QUIET = 1e-2  # of a mixture's energy, that each of its components has at least in `share_cost`
 
 
 def continuity(powers: Powers, settings: LossSettings) -> Float[Tensor, ""]:
@@ -36,9 +37,13 @@ def share_cost(
     mixture: Float[Tensor, "batch latent frame"],
     components: Float[Tensor, "batch component latent frame"],
 ) -> Float[Tensor, ""]:
-    """Noise to signal of shares of a mixture's latents, in dB: mean over components."""
+    """Noise to signal of shares of a mixture's latents, in dB: mean over components.
+
+    A component far below the mixture counts as `QUIET` of that: what is nearly silent is not told
+    apart from what is.
+    """
     error = (shares * mixture[:, None] - components).square().sum((2, 3))
-    energy = components.square().sum((2, 3))
+    energy = components.square().sum((2, 3)) + QUIET * mixture.square().sum((1, 2))[:, None]
     return 10 * torch.log10(error / energy.clamp(min=_TINY) + FLOOR).mean()
 
 

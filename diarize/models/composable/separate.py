@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diarize.codecs.contract import Encoded
+from diarize.models.composable.lowrank import fitted
 from diarize.models.composable.sampler import deblend
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ def separate(
     heard = model.view.hear(mixture)
     components = run_down(model, heard, noise_like(model, heard), model.n_steps)
     latents = component_latents(model, heard, components)
+    if model.adapt.steps and model.settings.output == "shares":
+        latents = adapted(model, heard, components)
     sounds = sound_of(model, heard, latents)
     exact = model.settings.output == "shares" or model.settings.consistent
     return projected(sounds, mixture) if exact else sounds
@@ -65,6 +68,18 @@ def component_latents(
     if model.settings.operator == "mean":  # the mixture is the mean of what the decoder says
         made = made / len(model.sources)
     return made
+
+
+def adapted(
+    model: Composable, heard: Heard, components: Float[Tensor, "batch component channel frame"]
+) -> Float[Tensor, "batch component latent frame"]:
+    """Latents by shares that were fitted to this very mixture."""
+    view, mixture = model.view, heard.encoded.latents
+    shares = model.shares(components)[:, :, : view.n_bins]
+    generator = torch.Generator().manual_seed(model.seed)
+    found = fitted(shares, view.spread_powers(mixture)[:, : view.n_bins], model.adapt, generator)
+    every = torch.cat([found, found], 2) if view.is_spectrum else found
+    return every * mixture[:, None]
 
 
 def sound_of(
