@@ -72,7 +72,7 @@ KNOWN = {
         Weights(
             "rqvae",
             licence="Apache-2.0",
-            source="egs/slakh/conf/ours.toml",
+            source="egs/slakh/conf/ours_on2.toml",
             package=OURS,
             file="weights/rqvae.safetensors",
         ),
