@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 N_ROUNDS = 32  # in which phases are sought that go with levels
 USUAL_RMS = 0.1  # of what is generated
+LEAST_STEPS = 10  # if nothing is said: one step of a sampler gives the mean of what could be
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def generate(
         raise BadCall(f"{n_rows} pieces of {n_samples} samples; expected 1 or more of both")
     if not 0 < strength <= 1:
         raise BadCall(f"strength = {strength}; expected above 0, at most 1")
-    steps = n_steps or model.n_steps
+    steps = n_steps or max(model.n_steps, LEAST_STEPS)
     silence = torch.zeros(1, 1, n_samples)
     sound = silence if given is None else _long_as(given, n_samples)
     heard = model.view.hear(sound)

@@ -28,34 +28,44 @@ def fitted(
 
     Non-negative factors of magnitudes, by multiplicative updates that lessen the Kullback-Leibler
     divergence: first `first_steps` of each component by itself, then `steps` of all together, from
-    there, of the mixture. Chance draws the first factors, the same ones for every row.
+    there, of the mixture. That is done `rounds` times, each from what came of the one before.
+    Chance draws the first factors, the same ones for every row; all of it is done from `starts`
+    draws, and the mean of the shares is the answer.
 
     Source: D. Lee and H. S. Seung, "Algorithms for non-negative matrix factorization", 2000, eqs.
     (5). That a separator's word begins it is ours.
     """
     mixture = powers.clamp(min=0).sqrt()
-    scale = mixture.mean((1, 2), keepdim=True).clamp(min=_TINY)
-    mixture = mixture / scale + _TINY
+    mixture = mixture / mixture.mean((1, 2), keepdim=True).clamp(min=_TINY) + _TINY
+    total = torch.zeros_like(shares)
+    for _ in range(settings.starts):
+        found = shares
+        for _ in range(settings.rounds):
+            found = _once(found, mixture, settings, generator)
+        total = total + found
+    return total / settings.starts
+
+
+def _once(
+    shares: Float[Tensor, "row component freq frame"],
+    mixture: Magnitudes,
+    settings: AdaptSettings,
+    generator: torch.Generator,
+) -> Float[Tensor, "row component freq frame"]:
     n_freqs, n_frames = mixture.shape[1:]
+    size = settings.n_spectra
     spectra, courses = [], []
     for number in range(shares.shape[1]):
         own = mixture * shares[:, number].clamp(min=1e-6).sqrt()
-        first = torch.rand(n_freqs, settings.n_spectra, generator=generator) + 0.1
-        course = torch.rand(settings.n_spectra, n_frames, generator=generator) + 0.1
+        first = torch.rand(n_freqs, size, generator=generator) + 0.1
+        course = torch.rand(size, n_frames, generator=generator) + 0.1
         course = course * own.mean((1, 2), keepdim=True) / (first @ course).mean()
         found = _updated(own, first.expand(len(own), -1, -1), course, settings.first_steps)
         spectra.append(found[0])
         courses.append(found[1])
     every = _updated(mixture, torch.cat(spectra, 2), torch.cat(courses, 1), settings.steps)
-    parts = [
-        (one @ course).square()
-        for one, course in zip(
-            every[0].split(settings.n_spectra, 2),
-            every[1].split(settings.n_spectra, 1),
-            strict=True,
-        )
-    ]
-    made = torch.stack(parts, 1) + _TINY
+    pairs = zip(every[0].split(size, 2), every[1].split(size, 1), strict=True)
+    made = torch.stack([(one @ course).square() for one, course in pairs], 1) + _TINY
     return made / made.sum(1, keepdim=True)
 
 

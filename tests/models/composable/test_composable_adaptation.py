@@ -34,9 +34,28 @@ def test_spectra_learned_of_a_recording_mend_shares_that_err_at_each_moment():
     powers = two_instruments()
     true = powers / powers.sum(0).clamp(min=1e-9)
     wrong = (true + 0.5 * torch.rand(12, 40, generator=chance(1))).softmax(0)
-    mended = fitted(wrong[None], powers.sum(0)[None], AdaptSettings(20, 40, 1), chance())[0]
+    mended = fitted(wrong[None], powers.sum(0)[None], AdaptSettings(20, 40, 1, 1), chance())[0]
     assert error_of(mended, powers) < 0.25 * error_of(wrong, powers)
     torch.testing.assert_close(mended.sum(0), torch.ones(12, 40))
+
+
+def test_a_second_round_begins_with_what_came_of_the_first():
+    powers = torch.rand(1, 9, 20, generator=chance())
+    shares = torch.rand(1, 2, 9, 20, generator=chance(1)).softmax(1)
+    drawn = chance(2)
+    once = fitted(shares, powers, AdaptSettings(5, 10, 2, 1, 1), drawn)
+    again = fitted(once, powers, AdaptSettings(5, 10, 2, 1, 1), drawn)
+    twice = fitted(shares, powers, AdaptSettings(5, 10, 2, 2, 1), chance(2))
+    torch.testing.assert_close(twice, again)
+    assert not torch.allclose(once, twice)
+
+
+def test_of_several_starts_the_mean_is_taken():
+    powers, shares = torch.rand(1, 9, 20, generator=chance()), torch.full((1, 2, 9, 20), 0.5)
+    drawn = chance(2)
+    each = [fitted(shares, powers, AdaptSettings(5, 10, 2, 1, 1), drawn) for _ in range(3)]
+    three = fitted(shares, powers, AdaptSettings(5, 10, 2, 1, 3), chance(2))
+    torch.testing.assert_close(three, sum(each) / 3)
 
 
 def test_a_row_is_fitted_as_if_it_were_alone():
@@ -67,8 +86,9 @@ def test_silence_stays_silence_when_shares_are_fitted():
 def test_shares_are_fitted_only_where_there_are_any():
     with pytest.raises(BadFile, match=r"adapt\.steps = 3 of output 'direct'; expected 0"):
         tiny(output="direct", view={"kind": "latents"}, adapt={"steps": 3})
-    with pytest.raises(BadCall, match="n_spectra = 0"):
-        AdaptSettings(n_spectra=0)
+    for name in ("n_spectra", "rounds", "starts"):
+        with pytest.raises(BadCall, match=f"{name} = 0"):
+            AdaptSettings(**{name: 0})
 
 
 def sine(hz, n_samples=4000):

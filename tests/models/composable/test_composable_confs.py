@@ -23,9 +23,8 @@ def test_every_table_of_a_conf_can_be_used(path, settings_of):
     data = build(StemSettings, tables["data"], str(path))
     assert data.remix.share == 0  # real mixtures: to remix stems would take labels
     assert len(data.sources) == settings.n_components
-    assert "compose" in build(TrainSettings, tables["train"], str(path)).phases_of(
-        Composable.phases
-    )
+    train = build(TrainSettings, tables["train"], str(path))
+    assert train.start or "compose" in train.phases_of(Composable.phases)
 
 
 def n_weights(module):
