@@ -77,6 +77,13 @@ KNOWN = {
             file="weights/rqvae.safetensors",
         ),
         Weights(
+            "composable",
+            licence="Apache-2.0",
+            source="egs/slakh/conf/composable_on.toml",
+            package=OURS,
+            file="weights/composable.safetensors",
+        ),
+        Weights(
             "instruments",
             licence="Apache-2.0",
             source="egs/slakh/conf/instruments.toml",
@@ -101,21 +108,15 @@ KNOWN = {
 }
 
 
-UNSHIPPED = {"composable": "egs/slakh/conf/composable.toml"}  # trained by one's own run of a conf
-
-
 def named_weights(word: Path | str) -> Path:
     """The file of known weights that `word` names, or else the path it is.
 
     Raises:
-        MissingWeights: they are nowhere, or are of a model whose weights do not ship.
+        MissingWeights: they are nowhere.
 
     >>> named_weights("my/model.safetensors").name
     'model.safetensors'
     """
-    if (conf := UNSHIPPED.get(str(word))) and not Path(word).exists():
-        told = f"no weights of {word} ship; train {conf}, and name its model.safetensors"
-        raise MissingWeights(told)
     return find_weights(str(word)) if str(word) in KNOWN else Path(word)
 
 

@@ -9,7 +9,7 @@ import torch
 
 from diarize.cli import main
 from diarize.corpora.batch import Songs
-from diarize.errors import BadCall, MissingWeights
+from diarize.errors import BadCall
 from diarize.formats.tracks import read_samples
 from diarize.inference.composer import Composer
 from diarize.inference.separate import Separator, SeparatorSettings
@@ -129,6 +129,9 @@ def test_pieces_and_variations_are_written_a_folder_each(weights, song, tmp_path
     assert "--strength needs --given" in capsys.readouterr().err
 
 
-def test_weights_that_do_not_ship_are_told_how_to_be_had():
-    with pytest.raises(MissingWeights, match="no weights of composable ship; train egs/slakh"):
-        Composer()
+def test_weights_ship_and_music_is_drawn_by_them():
+    (piece,) = Composer().make(1, 1.0, seed=1, steps=2)
+    samples = np.stack(list(piece.samples.values()))
+    assert samples.shape == (2, 1, 22_050)
+    assert np.isfinite(samples).all()
+    assert (np.square(samples).mean((1, 2)) > 1e-6).all()

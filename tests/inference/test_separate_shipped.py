@@ -45,3 +45,12 @@ def test_the_codec_that_ships_keeps_a_sound_at_24_kbit_a_second():
     found = codec.decode_codes(codec.encode(given))
     assert codec.bits_per_s == pytest.approx(24_332.5, abs=1)
     assert float((found - given).pow(2).sum() / given.pow(2).sum()) < 0.1
+
+
+def test_of_beats_and_a_hum_the_first_component_is_what_is_held_and_the_second_what_is_struck():
+    beats, hum = beats_and_hum(6.0)
+    tracks = Separator(SeparatorSettings("composable"))(beats + hum, RATE_HZ)
+    held, struck = (tracks.samples[name][0] for name in ("component_1", "component_2"))
+    assert likeness(held, hum) > 0.95
+    assert likeness(struck, beats) > 0.9
+    np.testing.assert_allclose(held + struck, beats + hum, atol=1e-5)
