@@ -113,11 +113,11 @@ class TrainSettings:
         """The phases that are to be gone through, of those a model has, in its order.
 
         Raises:
-            BadFile: a phase is set that the model does not have, or none that it has.
+            BadFile: a phase has epochs that the model does not have, or none has any.
         """
         there = f"this model has {', '.join(names)}"
-        for name in self.phases:
-            if name not in names:
+        for name, phase in self.phases.items():
+            if phase.epochs and name not in names:
                 raise BadFile(f"[train.phases.{name}]: no such phase; {there}")
         if not any(phase.epochs for phase in self.phases.values()):
             raise BadFile(f"[train]: no phases; {there}, each in a table [train.phases.NAME]")

@@ -83,6 +83,7 @@ def test_a_phase_of_no_epochs_is_left_out():
         phases={"experts": PhaseSettings(), "mixtures": PhaseSettings(epochs=0)}
     )
     assert list(settings.phases_of(("experts", "mixtures"))) == ["experts"]
+    assert list(settings.phases_of(("experts",))) == ["experts"]  # whether the model has it or not
 
 
 def test_no_phase_with_an_epoch_is_refused():

@@ -36,11 +36,12 @@ class IDMVAE(nn.Module):
     """
 
     settings_type = IDMVAESettings
-    phases = PHASES
+    phases: tuple[str, ...] = PHASES
 
     def __init__(self, settings: IDMVAESettings) -> None:
         super().__init__()
         self.settings = settings
+        self.phases = PHASES if settings.cross_weight else PHASES[1:]
         self._phase = ""
         self.networks = nn.ModuleList(
             ViewNetworks(view, settings.n_shared, settings.n_private) for view in settings.each_view
@@ -67,18 +68,18 @@ class IDMVAE(nn.Module):
         """Set modes for a phase: in "contrast" the shared encoders learn, in "views" all.
 
         Raises:
-            BadCall: no such phase, or one of CrossMI alone where that has no weight.
+            BadCall: no such phase; one of CrossMI alone is none where that has no weight.
         """
         if phase not in self.phases:
-            raise BadCall(f"no phase {phase!r}; there are {', '.join(PHASES)}")
+            raise BadCall(f"no phase {phase!r}; there are {', '.join(self.phases)}")
         alone = phase == PHASES[0]
-        if alone and not self.settings.cross_weight:
-            raise BadCall(f"phase {phase!r} with cross_weight = 0; expected above 0, or no epochs")
         self._phase = phase
         self.train()
         self.requires_grad_(not alone)
-        for network in self._each():
-            network.shared.requires_grad_(True)
+        if alone:
+            for network in self._each():  # but for the deviations, of which CrossMI says nothing
+                network.shared.requires_grad_(True)
+                network.shared.scale.requires_grad_(False)
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Losses:
         """What a batch of `Views` costs, in nats a datum.
