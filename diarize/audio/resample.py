@@ -10,6 +10,7 @@ from diarize.errors import BadCall
 
 QUALITY = "HQ"  # soxr's 20-bit setting: stop band below -100 dB, well under any microphone's noise
 LOWEST_HZ, HIGHEST_HZ = 1_000, 768_000
+SPEED_STEPS = 10_000  # to which a speed is rounded, a unit of it
 
 
 class Resampler:
@@ -58,6 +59,25 @@ def resample(
     """
     stream = Resampler(from_hz, to_hz)
     return np.concatenate([stream.push(samples), stream.finish()])
+
+
+def at_speed(samples: Float[np.ndarray, " time"], speed: float) -> Float32[np.ndarray, " changed"]:
+    """One channel `speed` times as fast, pitch with it, as a tape is; so much shorter.
+
+    `1 / speed` takes it back. Speeds are rounded to ten-thousandths, those above 1 of their
+    inverse, so that there and back is the same ratio.
+
+    Raises:
+        BadCall: a speed outside 1/10 to 10.
+
+    >>> at_speed(np.zeros(300, np.float32), 1.5).shape
+    (200,)
+    """
+    if not 0.1 <= speed <= 10:
+        raise BadCall(f"a speed of {speed:g}; 0.1 to 10 would be right")
+    if speed < 1:
+        return resample(samples, round(SPEED_STEPS * speed), SPEED_STEPS)
+    return resample(samples, SPEED_STEPS, round(SPEED_STEPS / speed))
 
 
 def check_rate(rate_hz: int) -> None:

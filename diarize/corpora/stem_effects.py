@@ -9,13 +9,12 @@ import numpy as np
 from jaxtyping import Float32
 
 from diarize.audio.mix import gain
-from diarize.audio.resample import resample
+from diarize.audio.resample import at_speed
 from diarize.config import at_most
 
 FRAME = 512  # samples, over which the level of a stem is followed
 MOST_CHANGE_DB = 12.0  # by which the dynamics make a moment louder or softer
 RANGE_DB = 60.0  # below its loudest moment a stem's level is taken to be that far below
-STEPS = 10_000  # to which a speed is rounded, a second of them to a second
 
 
 @dataclass(frozen=True)
@@ -53,17 +52,15 @@ def n_wanted(n_samples: int, speed: float) -> int:
     return math.ceil(n_samples * max(speed, 1.0)) + 1 if speed != 1 else n_samples
 
 
-def at_speed(
+def played(
     samples: Float32[np.ndarray, " time"], speed: float, n_samples: int
 ) -> Float32[np.ndarray, " n_samples"]:
-    """The first `n_samples` of a stem at another speed, pitch with it; silence where it ends.
+    """The first `n_samples` of a stem at another speed; silence where it ends.
 
-    >>> at_speed(np.ones(8, np.float32), 1.0, 4)
+    >>> played(np.ones(8, np.float32), 1.0, 4)
     array([1., 1., 1., 1.], dtype=float32)
     """
-    if speed != 1:
-        samples = resample(samples, round(speed * STEPS), STEPS)
-    samples = samples[:n_samples]
+    samples = (samples if speed == 1 else at_speed(samples, speed))[:n_samples]
     return np.pad(samples, (0, n_samples - len(samples)))
 
 

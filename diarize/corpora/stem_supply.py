@@ -15,7 +15,7 @@ from diarize.audio.mix import gain
 from diarize.corpora.batch import Songs
 from diarize.corpora.chance import generator_of
 from diarize.corpora.stem_brightness import Moments, moments_of
-from diarize.corpora.stem_effects import altered, at_speed, drawn_speed, n_wanted
+from diarize.corpora.stem_effects import altered, drawn_speed, n_wanted, played
 from diarize.corpora.stem_sets import FOLDER, sounds
 from diarize.corpora.stem_settings import Remix, StemSettings
 from diarize.corpora.stems import prepared_songs
@@ -107,7 +107,7 @@ class StemSupply:
     def _read(self, place: _Place, source: str, speed: float) -> Float32[np.ndarray, " time"]:
         path, n_samples = place.song.stems[source], self.settings.n_samples
         found = read_samples(path, place.start, n_wanted(n_samples, speed)).mean(axis=0)
-        return np.asarray(at_speed(found, speed, n_samples))
+        return played(found, speed, n_samples)
 
     def _moment(self, chance: np.random.Generator) -> _Place:
         """A moment of one song: one of the darkest or brightest, or any."""

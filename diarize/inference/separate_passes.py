@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from diarize.audio.resample import resample
+from diarize.audio.resample import at_speed
 from diarize.errors import BadCall
 from diarize.inference.separate_stream import Separate, Sound, Stems
 
 SEMITONES = (0, -1, 1, -2, 2)  # in the order in which further passes take them
-TOGETHER = 10_000  # by which a speed is rounded
 
 
 def check_passes(passes: int) -> None:
@@ -33,13 +32,13 @@ def in_passes(window: Sound, separate: Separate, passes: int) -> Stems:
     n_samples = window.shape[1]
     total = separate(window)
     for semitones in SEMITONES[1:passes]:
-        speed = round(TOGETHER * 2 ** (semitones / 12))
-        stems = separate(_at(window, speed, TOGETHER))
-        flat = _at(stems.reshape(-1, stems.shape[2]), TOGETHER, speed)[:, :n_samples]
+        speed = 2 ** (semitones / 12)
+        stems = separate(_at(window, speed))
+        flat = _at(stems.reshape(-1, stems.shape[2]), 1 / speed)[:, :n_samples]
         short = n_samples - flat.shape[1]
         total = total + np.pad(flat, ((0, 0), (0, short))).reshape(total.shape)
     return total / np.float32(passes)
 
 
-def _at(sound: Sound, from_hz: int, to_hz: int) -> Sound:
-    return np.stack([resample(row, from_hz, to_hz) for row in sound])
+def _at(sound: Sound, speed: float) -> Sound:
+    return np.stack([at_speed(row, speed) for row in sound])

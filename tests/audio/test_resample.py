@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import soxr
 
-from diarize.audio.resample import Resampler, resample
+from diarize.audio.resample import Resampler, at_speed, resample
 from diarize.errors import BadCall
 
 
@@ -29,3 +29,21 @@ def test_a_few_samples_resample_to_the_rounded_length(n_samples):
 def test_rates_of_no_recording_are_refused(rates):
     with pytest.raises(BadCall, match="sample rate"):
         Resampler(*rates)
+
+
+@pytest.mark.parametrize("speed", [0.5, 2 ** (-1 / 12), 1.25])
+def test_faster_is_higher_and_shorter_and_the_inverse_takes_it_back(speed):
+    tone = np.sin(2 * np.pi * 400 * np.arange(16_000) / 16_000).astype(np.float32)
+    found = at_speed(tone, speed)
+    assert len(found) == pytest.approx(16_000 / speed, abs=3)
+    loudest = np.argmax(np.abs(np.fft.rfft(found))) * 16_000 / len(found)
+    assert loudest == pytest.approx(400 * speed, rel=3e-3)
+    back = at_speed(found, 1 / speed)
+    inside = slice(500, 15_500)
+    np.testing.assert_allclose(back[inside], tone[inside], atol=2e-3)
+
+
+@pytest.mark.parametrize("speed", [0.0, -1.0, 11.0, float("nan")])
+def test_a_speed_that_cannot_be_meant_is_refused(speed):
+    with pytest.raises(BadCall, match="a speed of"):
+        at_speed(np.zeros(100, np.float32), speed)

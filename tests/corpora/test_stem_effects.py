@@ -7,10 +7,10 @@ from diarize.corpora.stem_effects import (
     FRAME,
     Effects,
     altered,
-    at_speed,
     drawn_speed,
     driven,
     n_wanted,
+    played,
     with_dynamics,
 )
 from diarize.errors import BadCall
@@ -28,15 +28,15 @@ def pitch_hz(samples):
 
 
 def test_a_quarter_faster_is_a_quarter_higher_and_as_long():
-    found = at_speed(tone(400, n_wanted(RATE_HZ, 1.25)), 1.25, RATE_HZ)
+    found = played(tone(400, n_wanted(RATE_HZ, 1.25)), 1.25, RATE_HZ)
     assert len(found) == RATE_HZ
     assert pitch_hz(found) == pytest.approx(500, abs=1)
     assert np.abs(found[-100:]).max() > 0.9  # to the very end
 
 
 def test_slower_is_lower_and_a_stem_that_ends_too_soon_ends_in_silence():
-    assert pitch_hz(at_speed(tone(400), 0.8, RATE_HZ)) == pytest.approx(320, abs=1)
-    found = at_speed(tone(400, 1000), 2.0, 800)
+    assert pitch_hz(played(tone(400), 0.8, RATE_HZ)) == pytest.approx(320, abs=1)
+    found = played(tone(400, 1000), 2.0, 800)
     assert (len(found), found[501:].any()) == (800, False)
 
 
