@@ -251,3 +251,13 @@ def test_weights_of_another_shape_are_no_start(train, tmp_path):
     code, _, err = train()
     assert code == 1
     assert "of another model" in err
+
+
+@pytest.mark.parametrize("start", ["nowhere.safetensors", "a.toml"])
+def test_a_start_that_is_no_weights_is_one_line(train, tmp_path, start):
+    conf = CONF.replace("seed = 5", f'seed = 5\nstart = "{start}"')
+    (tmp_path / "a.toml").write_text(conf)
+    code, out, err = train()
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert start.partition(".")[0] in err
+    assert not (tmp_path / "exp" / "model.safetensors").exists()

@@ -107,12 +107,17 @@ def test_the_same_twice_is_the_same(asked, talk):
 def test_one_speaker_only(asked, talk):
     found = asked(talk.samples[: 4 * RATE_HZ])
     check(found, 4.0)
+    assert found.speaker_counts == {1: 1.0}
+    assert len(found.speakers) == 1
 
 
 def test_less_than_a_second_of_speech(asked, talk):
     samples = np.zeros(3 * RATE_HZ, np.float32)
     samples[RATE_HZ : RATE_HZ + RATE_HZ // 2] = talk.samples[2 * RATE_HZ :][: RATE_HZ // 2]
-    check(asked(samples), 3.0)
+    found = asked(samples)
+    check(found, 3.0)
+    (speaker,) = found.speakers
+    assert speaker.speech_s < 1
 
 
 @pytest.mark.parametrize("duration_s", [1 / RATE_HZ, 0.02, 0.05, 3.0])
