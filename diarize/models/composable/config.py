@@ -111,7 +111,10 @@ class LossSettings:
     Attributes:
         steady: for each component, what its changes over time weigh; empty: nothing.
         even: for each component, what its changes over frequency weigh; empty: nothing.
-        compression: exponent of the power of which those changes are.
+        high, low: for each component, what its size above, or below, `split_hz` weighs, the more
+            the farther from it (`objective.register`); empty: nothing.
+        split_hz: from which frequency on sound is high.
+        compression: exponent of the power of which those changes and sizes are.
         visits: of phase "visit", what the components of made mixtures weigh as such.
         shares: of phase "visit", what noise to signal of shares weighs, in dB.
         keep: of phase "visit", what the losses of phase "compose" weigh.
@@ -133,6 +136,9 @@ class LossSettings:
 
     steady: tuple[float, ...] = ()
     even: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+    low: tuple[float, ...] = ()
+    split_hz: float = 200.0
     compression: float = 0.25
     visits: float = 1.0
     shares: float = 0.1
@@ -154,6 +160,8 @@ class LossSettings:
         for name in ("compression", "alone", "keep_rows"):
             if not 0 < getattr(self, name) <= 1:
                 raise BadCall(f"{name} = {getattr(self, name)}; expected above 0, at most 1")
+        if not self.split_hz > 0:
+            raise BadCall(f"split_hz = {self.split_hz}; expected above 0")
         if any(not 0 <= share <= 1 for share in self.gated):
             raise BadCall(f"gated = {list(self.gated)}; expected numbers from 0 to 1")
 
@@ -232,7 +240,7 @@ class ComposableSettings:
             raise BadCall("output = 'direct' of view 'levels'; expected 'shares'")
         if self.adapt.steps and self.output == "direct":
             raise BadCall(f"adapt.steps = {self.adapt.steps} of output 'direct'; expected 0")
-        for name in ("steady", "even", "whole", "gated"):
+        for name in ("steady", "even", "high", "low", "whole", "gated"):
             weights: tuple[float, ...] = getattr(self.losses, name)
             if weights and len(weights) != self.n_components:
                 found, wanted = len(weights), self.n_components

@@ -85,14 +85,14 @@ class Composable(nn.Module):
         weights = self.settings.losses
         if self.phase == "compose":
             parts = self._composition(heard.data, generator)
-            return _weighed(parts, {"composition": 1.0, "continuity": 1.0})
+            return _weighed(parts, dict.fromkeys(("composition", "continuity", "register"), 1.0))
         parts = self._visits(batch.inputs, heard, generator)
         if weights.keep:
             n_rows = max(1, round(weights.keep_rows * len(heard.data)))
             parts |= self._composition(heard.data[:n_rows], generator)
         return _weighed(parts, {
             "visits": weights.visits, "shares": weights.shares,
-            "composition": weights.keep, "continuity": weights.keep,
+            **dict.fromkeys(("composition", "continuity", "register"), weights.keep),
         })  # fmt: skip
 
     def separate(
@@ -167,11 +167,15 @@ class Composable(nn.Module):
         if self.settings.form == "difference":
             error = error / (1 - level).clamp(min=LEAST_NOISE).square()
         parts = {"composition": error.mean()}
-        if self.settings.losses.steady or self.settings.losses.even:
+        losses = self.settings.losses
+        if losses.steady or losses.even or losses.high or losses.low:
             logs = self.view.log_powers(made)
             mixture = self.view.log_powers(data)[:, None].exp()
             powers = (logs * self.settings.sharpness).softmax(1) * mixture
-            parts["continuity"] = objective.continuity(powers, self.settings.losses)
+            parts["continuity"] = objective.continuity(powers, losses)
+            if losses.high or losses.low:
+                octaves = self.view.octaves(losses.split_hz)
+                parts["register"] = objective.register(powers, octaves, losses)
         return parts
 
     def _visits(self, sound: Tensor, heard: Heard, generator: torch.Generator) -> dict[str, Tensor]:

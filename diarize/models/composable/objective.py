@@ -32,6 +32,31 @@ def continuity(powers: Powers, settings: LossSettings) -> Float[Tensor, ""]:
     return cost
 
 
+def register(
+    powers: Powers, octaves: Float[Tensor, " bin"], settings: LossSettings
+) -> Float[Tensor, ""]:
+    """What components have above (`high`) and below (`low`) a frequency, over all they have.
+
+    `octaves` is how far each bin is above that frequency, below 0 where it is below; a component
+    pays for the size of each bin as often as that is octaves on the side it pays for.
+
+    >>> at = torch.tensor([-1.0, 0.0, 2.0])
+    >>> one = torch.ones(1, 1, 3, 5)
+    >>> register(one, at, LossSettings(high=(3.0,))).item()  # 3 * 2 octaves, in one bin of three
+    2.0
+    """
+    sizes = powers.clamp(min=_TINY) ** settings.compression
+    total = sizes.sum(1).mean().clamp(min=_TINY)
+    cost = powers.new_zeros(())
+    for weights, side in ((settings.high, octaves), (settings.low, -octaves)):
+        for number, weight in enumerate(weights):
+            if weight:
+                cost = (
+                    cost + weight * (sizes[:, number] * side.clamp(min=0)[:, None]).mean() / total
+                )
+    return cost
+
+
 def share_cost(
     shares: Float[Tensor, "batch component latent frame"],
     mixture: Float[Tensor, "batch latent frame"],

@@ -126,6 +126,25 @@ class View(nn.Module):
         plain = self.plain(data)
         return plain if self.is_levels else self._powers(plain).clamp(min=_TINY).log()
 
+    def octaves(self, split_hz: float) -> Float[Tensor, " channel"]:
+        """How far the middle of each band, or bin, is above a frequency: of `log_powers`.
+
+        Bin 0, which is 0 Hz, counts as half a bin.
+
+        Raises:
+            BadCall: the latents of this codec are at no frequency.
+        """
+        if not (self.is_spectrum or hasattr(self.codec, "transform")):
+            name = type(self.codec).__name__
+            raise BadCall(f"losses.high, losses.low: latents of {name} are at no frequency")
+        spacing_hz = self.codec.rate_hz / 2 / (self.n_bins - self.is_spectrum)
+        at = torch.arange(self.n_bins, device=self.owner.device, dtype=torch.float32)
+        at_hz = (at if self.is_spectrum else at + 0.5).clamp(min=0.5) * spacing_hz
+        if self.is_levels:
+            widths = torch.bincount(self.owner)
+            at_hz = at_hz.new_zeros(len(widths)).index_add(0, self.owner, at_hz) / widths
+        return torch.log2(at_hz / split_hz)
+
     def spread(self, bands: Float[Tensor, "... band frame"]) -> Float[Tensor, "... latent frame"]:
         """For each latent the number of its band, or bin."""
         bins = bands[..., self.owner, :] if self.is_levels else bands

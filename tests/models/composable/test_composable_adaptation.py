@@ -155,6 +155,7 @@ def test_pairs_make_as_many_mixtures_of_each_window(monkeypatch):
         {"gated": (2.0, 0.0)},
         {"sure": 1.5},
         {"keep_rows": 0.0},
+        {"split_hz": 0.0},
     ],
 )
 def test_losses_that_cannot_be_meant_are_named(table):

@@ -9,7 +9,7 @@ from diarize.corpora.batch import Songs
 from diarize.errors import BadCall, BadFile, MissingWeights
 from diarize.models.composable.config import ComposableSettings
 from diarize.models.composable.generate import generate, most_like
-from diarize.models.composable.view import View, codec_of
+from diarize.models.composable.view import View, band_edges, codec_of
 
 DIRECT = {"output": "direct", "view": {"kind": "latents"}, "guided": False}
 
@@ -100,6 +100,46 @@ def test_latents_come_back_from_how_networks_see_them():
     heard = view.hear(tones(), count=True)
     again = view.normalised(heard.encoded.latents)
     torch.testing.assert_close(view.plain(again), heard.encoded.latents, rtol=1e-3, atol=1e-3)
+
+
+def test_bands_are_as_many_octaves_above_a_frequency_as_their_middle_is():
+    """Of 33 bins of 125 Hz: bin 2 is 250 Hz; the last band of 12 is where the last bins are."""
+    bins = tiny(view={"kind": "latents"}).view.octaves(125.0)
+    assert bins[[0, 1, 2, 32]].tolist() == [-1.0, 0.0, 1.0, 5.0]
+    bands = tiny().view.octaves(125.0)
+    assert bands[:3].tolist() == bins[:3].tolist()
+    first = band_edges(12, 33)[-2]
+    middle = torch.arange(first, 33).float().mean()
+    assert bands[-1].item() == pytest.approx(middle.log2().item())
+
+
+def test_latents_at_no_frequency_have_no_register():
+    view = tiny().view
+    view.is_spectrum = False  # and it has no `transform` either, as EnCodec has none
+    with pytest.raises(BadCall, match=r"losses\.high, losses\.low: latents of STFTCodec are at no"):
+        view.octaves(200.0)
+
+
+def test_register_alone_takes_low_sound_to_the_first_component():
+    """A few steps by that loss, and nothing else than the mixture is looked at."""
+    losses = {"high": [1.0, 0.0], "low": [0.0, 1.0], "split_hz": 900.0, "compression": 0.5}
+    model = tiny(losses=losses)
+    model.begin("compose")
+    steps = torch.optim.Adam([one for one in model.parameters() if one.requires_grad], 0.01)
+    before = None
+    for number in range(60):
+        found = model.loss(
+            Songs(tones(4), stems=torch.full((4, 2, 900), torch.nan)), chance(number)
+        )
+        before = found.parts["register"] if before is None else before
+        steps.zero_grad()
+        found.total.backward()
+        steps.step()
+    assert found.parts["register"] < 0.5 * before
+    spectra = torch.fft.rfft(model.eval().separate(tones(1))[0].detach()).abs().square()
+    at = torch.fft.rfftfreq(900, 1 / 8000)
+    assert spectra[0, at < 900].sum() > spectra[1, at < 900].sum()
+    assert spectra[1, at > 900].sum() > spectra[0, at > 900].sum()
 
 
 def test_windows_that_one_component_has_for_itself_are_mixed_anew_without_stems():

@@ -5,7 +5,7 @@ import torch
 
 from diarize.errors import BadCall
 from diarize.models.composable.config import LossSettings
-from diarize.models.composable.objective import continuity, masks_of, ranked
+from diarize.models.composable.objective import continuity, masks_of, ranked, register
 from diarize.models.composable.sampler import blended, clean_of, composed, deblend
 
 
@@ -94,6 +94,17 @@ def test_a_held_tone_is_steady_and_a_stroke_is_even():
     settings = LossSettings(steady=(1.0, 0.0), even=(0.0, 1.0))
     assert continuity(right, settings) < 1e-3
     assert continuity(right.flip(1), settings) > 0.1
+
+
+def test_low_sound_in_the_low_component_costs_nothing_and_each_octave_outside_costs_more():
+    settings = LossSettings(high=(1.0, 0.0), low=(0.0, 1.0), compression=0.5)
+    octaves = torch.tensor([-2.0, -1.0, 1.0, 2.0])
+    right = torch.zeros(1, 2, 4, 3)
+    right[:, 0, :2], right[:, 1, 2:] = 1.0, 1.0
+    assert register(right, octaves, settings) < 1e-3
+    assert register(right.flip(1), octaves, settings).item() == pytest.approx(1.5, rel=1e-3)
+    farther = right.roll(1, 2)  # the low component's sound at -1 and 1, the high one's at 2 and -2
+    assert register(farther, octaves, settings).item() == pytest.approx((1 + 2) / 4, rel=1e-3)
 
 
 def test_rows_are_ranked_by_parts_and_not_by_loudness():
