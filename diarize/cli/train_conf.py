@@ -49,7 +49,7 @@ def read_training(conf: Path, folder: Path) -> Training:
         about["summary"] = json.loads(read_text(summary))
     model = new_model(kind, rest, f"{conf} [model]", settings.seed)
     if settings.start:
-        about["start"] = begin_from(model, named_weights(settings.start))
+        about["start"] = begin_from(model, named_weights(settings.start), settings.start_parts)
     if settings.develop:
         own = {**data, **settings.develop}
         supply = Watched(supply, make_supply(corpus, folder, own, f"{conf} [train.develop]"))

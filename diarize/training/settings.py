@@ -12,7 +12,7 @@ from diarize.errors import BadCall, BadFile
 
 FREE = ("device", "threads", "checkpoint_every_s", "keep_phases", "tensorboard")
 LATER = (
-    *("precision", "develop", "accumulate", "start"),
+    *("precision", "develop", "accumulate", "start", "start_parts"),
     *("evaluate_every", "patience", "watch", "better"),
 )
 Precision = Literal["float32", "bfloat16", "auto"]
@@ -74,6 +74,8 @@ class TrainSettings:
         seed: of the first weights, the batches and the noise.
         start: weights to begin with instead of chance, of a model with the same settings: the name
             of those that ship (`diarize weights` lists them), or a path.
+        start_parts: the parts of the model, as "encoder", that begin with these weights, of a model
+            whose settings may differ elsewhere; all else begins by chance. Empty: the whole model.
         device: "auto" is a GPU where torch sees one.
         threads: of torch on the CPU; 0 leaves them as they are. Another number, like another
             device, may change the last digits of what comes out.
@@ -92,6 +94,7 @@ class TrainSettings:
 
     seed: int = 0
     start: str = ""
+    start_parts: tuple[str, ...] = ()
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int = 0
     phases: dict[str, PhaseSettings] = field(default_factory=dict)
@@ -106,6 +109,8 @@ class TrainSettings:
     def __post_init__(self) -> None:
         _at_least(self, 0, "seed", "threads", "checkpoint_every_s")
         _at_least(self, 1, "journal_every")
+        if self.start_parts and not self.start:
+            raise BadCall(f"start_parts = {self.start_parts} without start; both, or neither")
         if not 0 <= self.average_decay < 1:
             raise BadCall(f"average_decay = {self.average_decay}; 0 to below 1 would be right")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,16 +86,34 @@ def load_model(path: Path | str) -> Trainable:
     return model
 
 
-def begin_from(model: Trainable, path: Path) -> dict[str, str]:
+def begin_from(model: Trainable, path: Path, parts: Sequence[str] = ()) -> dict[str, Any]:
     """Give `model` the weights at `path` to begin a training with; what to say of them.
 
+    Args:
+        parts: the modules of `model` that begin with them, as "encoder" or "decoder.over_time";
+            empty: all of it.
+
     Raises:
-        BadFile: they are missing, damaged, or of a model with other weights.
+        BadFile: they are missing, damaged, or of a model with other weights; or no such part is.
     """
     card, read = read_card(path), read_tensors(path)
-    put_into(as_module(model), read.tensors, path)
-    made = {"commit": card["commit"]} if "commit" in card else {}
-    return {"file": path.name, "checksum": read.checksum, **made}
+    module = as_module(model)
+    if not parts:
+        put_into(module, read.tensors, path)
+    for part in parts:
+        try:
+            one = module.get_submodule(part)
+        except AttributeError:
+            known = ", ".join(name for name, _ in module.named_children())
+            raise BadFile(f"start_parts: no part {part!r}; of the model are: {known}") from None
+        head = f"{part}."
+        own = {name[len(head) :]: value for name, value in read.tensors.items()
+               if name.startswith(head)}  # fmt: skip
+        put_into(one, own, path)
+    said = {"file": path.name, "checksum": read.checksum}
+    if "commit" in card:
+        said["commit"] = card["commit"]
+    return said | ({"parts": list(parts)} if parts else {})
 
 
 def read_card(path: Path) -> dict[str, Any]:

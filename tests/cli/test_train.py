@@ -45,6 +45,7 @@ class Toy(torch.nn.Module):
         super().__init__()
         self.settings = settings
         self.layer = torch.nn.Linear(3, settings.width)
+        self.other = torch.nn.Linear(1, 1)
 
     def begin(self, phase):
         pass
@@ -251,6 +252,37 @@ def test_weights_of_another_shape_are_no_start(train, tmp_path):
     code, _, err = train()
     assert code == 1
     assert "of another model" in err
+
+
+def test_a_part_may_start_from_weights_of_a_model_that_differs_elsewhere(train, tmp_path):
+    train()
+    made = (tmp_path / "exp").rename(tmp_path / "first")
+    first = read_tensors(made / "model.safetensors").tensors
+    begin = 'seed = 6\nstart = "first/model.safetensors"\nstart_parts = ["other"]'
+    wider = CONF.replace("width = 2", "width = 3").replace("epochs = 2", "epochs = 1\nrate = 1e-9")
+    (tmp_path / "a.toml").write_text(wider.replace("seed = 5", begin))
+    assert train()[0] == 0
+    found = read_tensors(tmp_path / "exp" / "model.safetensors").tensors
+    torch.testing.assert_close(found["other.weight"], first["other.weight"])
+    assert found["layer.weight"].shape == (3, 3)
+    card = json.loads((tmp_path / "exp" / "model.json").read_text())
+    assert card["data"]["start"]["parts"] == ["other"]
+
+
+@pytest.mark.parametrize(
+    ("begin", "said"),
+    [
+        ('start = "first/model.safetensors"\nstart_parts = ["nose"]', "no part 'nose'; of the"),
+        ('start_parts = ["nose"]', "without start"),
+    ],
+)
+def test_parts_that_cannot_be_started_are_one_line(train, tmp_path, begin, said):
+    train()
+    (tmp_path / "exp").rename(tmp_path / "first")
+    (tmp_path / "a.toml").write_text(CONF.replace("seed = 5", f"seed = 5\n{begin}"))
+    code, _, err = train()
+    assert (code, err.count("\n")) == (1, 1)
+    assert said in err
 
 
 @pytest.mark.parametrize("start", ["nowhere.safetensors", "a.toml"])

@@ -96,6 +96,8 @@ class LossSettings:
     Attributes:
         square: mean squared error of the samples, as standardised by the published code.
         mel: of mel spectra at six scales, summed as the published code does.
+        mel_hop: samples that the frames of these are apart at least, from a place that is drawn for
+            each batch; 0: a quarter of each window, as published, which takes most of a step.
         codebook: squared distance of codes to what they stand for.
         commitment: the same, moving what is quantised; and of the whole sum.
         divergence: KL divergence of a Gaussian bottleneck, a number of the latent.
@@ -108,6 +110,7 @@ class LossSettings:
 
     square: float = 0.0
     mel: float = 0.0
+    mel_hop: int = 0
     codebook: float = 0.75
     commitment: float = 1.0
     divergence: float = 0.0
@@ -116,6 +119,10 @@ class LossSettings:
     spectra: float = 0.0
     floor_db: float = 30.0
     silent: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.mel_hop < 0:
+            raise BadCall(f"mel_hop = {self.mel_hop}; 0 samples or more would be right")
 
     @property
     def hears(self) -> bool:
@@ -136,7 +143,8 @@ class RQVAESettings:
         n_stages: codes in the sum that a latent is; 1 is a VQ-VAE.
         rules: of these codebooks.
         skips: what of the encoder's stages the decoder is given besides: "none", "plain" (numbers
-            as they are) or "quantised" (sums of codes; network "spectrum" only).
+            as they are) or "quantised" (network "spectrum" only: through a bottleneck of their own,
+            of the same kind).
         output: "direct": stems as the decoder has them. Network "spectrum" only: "mixture": shares
             of the mixture's spectrum; "codes": the sound of codes alone.
         codec: the codes of "codes".

@@ -66,7 +66,7 @@ class RQVAE(nn.Module):
         if settings.skips == "quantised":
             groups = math.gcd(sum(own.band_counts), 8)  # bands side by side share codebooks
             self.skip_bottleneck = Bottleneck(
-                "codes", own.n_skip_stages, groups, own.skip_width, settings.rules
+                settings.bottleneck, own.n_skip_stages, groups, own.skip_width, settings.rules
             )
         self.register_buffer("awake", torch.tensor(False))
 
@@ -130,7 +130,7 @@ class RQVAE(nn.Module):
                     some = stems[:MOST_FOR_CODEC].flatten(0, 1)
                     numbers = self.codec.transform.forward(some)
                     self.codec.quantise(numbers, generator)
-        parts = self._parts(taken, stems, mixture, energies)
+        parts = self._parts(taken, stems, mixture, energies, generator)
         weights = self.settings.losses
         total = sum((getattr(weights, name) * value for name, value in parts.items()),
                     start=stems.new_zeros(()))  # fmt: skip
@@ -157,7 +157,12 @@ class RQVAE(nn.Module):
         return self._by_spectrum(self.spectrum.forward(mixture), generator)
 
     def _parts(
-        self, taken: Taken, stems: Tensor, mixture: Tensor, energies: tuple[Tensor, Tensor, Tensor]
+        self,
+        taken: Taken,
+        stems: Tensor,
+        mixture: Tensor,
+        energies: tuple[Tensor, Tensor, Tensor],
+        generator: torch.Generator,
     ) -> dict[str, Tensor]:
         """Each term of the loss that has a weight."""
         weights, passed = self.settings.losses, taken.passed
@@ -172,7 +177,9 @@ class RQVAE(nn.Module):
             scale = STEPS / SPREAD_STEPS
             parts["square"] = ((sounds - stems) ** 2).mean() * scale**2
             if weights.mel:
-                parts["mel"] = objective.mel_loss(scale * sounds, scale * stems, self.rate_hz)
+                pair, hop = (scale * sounds, scale * stems), weights.mel_hop
+                start = int(torch.randint(hop, (), generator=generator)) if hop else 0
+                parts["mel"] = objective.mel_loss(*pair, self.rate_hz, hop, start)
             if weights.si_sdr:
                 parts["si_sdr"] = objective.si_sdr_loss(sounds, stems, weights)
             if weights.spectra:

@@ -104,20 +104,26 @@ def spectra_loss(estimates: Stems, stems: Stems) -> Float[Tensor, ""]:
     return total / len(SCALES)
 
 
-def mel_loss(estimates: Stems, stems: Stems, rate_hz: int) -> Float[Tensor, ""]:
+def mel_loss(
+    estimates: Stems, stems: Stems, rate_hz: int, hop: int = 0, start: int = 0
+) -> Float[Tensor, ""]:
     """Distance of mel spectra, linear and logarithmic, summed over stems and six scales.
 
     Source: arXiv 2408.07020, its code: power spectra, 64 bands, windows of 64 to 2048 samples a
     quarter apart, frames of at least 512. There, the logarithm has no floor: silence breaks it.
+
+    Args:
+        hop: samples that frames are apart at least; 0: a quarter of the window. All is a mean over
+            frames: with fewer, from a `start` that is drawn, it is that in expectation.
+        start: samples left out at the beginning.
     """
     total = estimates.new_zeros(())
+    start = min(start, stems.shape[2] - 1)
+    heard = [one.flatten(0, 1)[:, start:] for one in (estimates, stems)]
     for window in MEL_WINDOWS:
-        n_fft = max(512, window)
+        n_fft, apart = max(512, window), max(window // 4, hop)
         bands = _mel_bands(n_fft, rate_hz).to(estimates)
-        found, wanted = (
-            _power(one.flatten(0, 1), n_fft, window, window // 4).transpose(1, 2) @ bands
-            for one in (estimates, stems)
-        )
+        found, wanted = (_power(one, n_fft, window, apart).transpose(1, 2) @ bands for one in heard)
         linear = (found - wanted).abs().sum(2).mean()
         decades = (found + 1e-5).log10() - (wanted + 1e-5).log10()
         total = total + linear + (decades.pow(2).sum(2) + _TINY).sqrt().mean()

@@ -71,6 +71,23 @@ def test_distances_of_spectra_are_nothing_for_what_is_right_and_something_else_f
         assert float(distance(0.5 * stems, stems)) > 0.1
 
 
+def test_mel_spectra_of_fewer_frames_are_the_published_ones_on_average():
+    stems = 0.1 * torch.randn(2, 2, 8000, generator=chance())
+    estimates = stems + 0.1 * torch.randn(2, 2, 8000, generator=torch.Generator().manual_seed(1))
+    all_of_it = float(objective.mel_loss(estimates, stems, 22_050))
+    fewer = [
+        float(objective.mel_loss(estimates, stems, 22_050, hop=512, start=start))
+        for start in range(0, 512, 32)
+    ]
+    assert min(fewer) < max(fewer)
+    assert sum(fewer) / len(fewer) == pytest.approx(all_of_it, rel=0.02)
+
+
+def test_mel_spectra_of_windows_shorter_than_the_start_are_heard_from_their_end():
+    stems = 0.1 * torch.randn(1, 2, 100, generator=chance())
+    assert math.isfinite(float(objective.mel_loss(0 * stems, stems, 22_050, hop=512, start=400)))
+
+
 def test_spectra_are_inverted_exactly():
     sound = torch.randn(2, 3, 101, generator=chance())
     spectrum = Spectrum(16)
