@@ -7,6 +7,7 @@ from typing import Literal
 
 from diarize.config import at_least, at_most
 from diarize.errors import BadCall
+from diarize.layers.lowrank import AdaptSettings
 
 
 @dataclass(frozen=True)
@@ -77,29 +78,6 @@ class ViewSettings:
             raise BadCall(f"power = {self.power}; expected above 0, at most 1")
         if not 0 < self.floor_db <= 120:
             raise BadCall(f"floor_db = {self.floor_db}; expected above 0, at most 120")
-
-
-@dataclass(frozen=True)
-class AdaptSettings:
-    """How shares are fitted to the recording that is separated, see `lowrank`. No label is needed.
-
-    Attributes:
-        steps: on all components together; 0 leaves shares as the networks said.
-        first_steps: before that, on each by itself.
-        n_spectra: of each component, in a window.
-        rounds: how often both are done, each from what came of the one before.
-        starts: draws from which all that begins; the mean is taken.
-    """
-
-    steps: int = 0
-    first_steps: int = 40
-    n_spectra: int = 8
-    rounds: int = 2
-    starts: int = 4
-
-    def __post_init__(self) -> None:
-        at_least(self, steps=0, first_steps=0, n_spectra=1, rounds=1, starts=1)
-        at_most(self, steps=1000, first_steps=1000, rounds=100, starts=100)
 
 
 @dataclass(frozen=True)

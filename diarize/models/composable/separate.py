@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diarize.codecs.contract import Encoded
-from diarize.models.composable.lowrank import fitted
+from diarize.layers.lowrank import fitted
 from diarize.models.composable.sampler import deblend
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from tiny_composable import chance, tiny, tones
 
 from diarize.corpora.batch import Songs
 from diarize.errors import BadCall, BadFile
+from diarize.layers.lowrank import AdaptSettings, fitted
 from diarize.models.composable import visits
-from diarize.models.composable.config import AdaptSettings, LossSettings
-from diarize.models.composable.lowrank import fitted
+from diarize.models.composable.config import LossSettings
 from diarize.models.composable.variation import n_drawn, varied
 
 RATE_HZ = 8000
