@@ -50,6 +50,11 @@ class Scenes(Batch):
         is_there: which speakers there are; the others fill up the batch.
         is_frame: which frames there are.
         pause_s: pauses of one speaker that are shorter than this count as speech.
+        places: the voice of each speaker in two places of the recording that share no speech; zeros
+            where there are not two such. None where none were looked for, like the next two.
+        places_s: seconds of speech that each of these rests on.
+        owner: a number for each speaker of each recording, -1 for those without two places. Two
+            casts of one recording have the same for the same speaker.
     """
 
     context: Float[Tensor, "batch frame hidden"]
@@ -63,6 +68,9 @@ class Scenes(Batch):
     is_there: Bool[Tensor, "batch speaker"]
     is_frame: Bool[Tensor, "batch frame"]
     pause_s: Float[Tensor, " batch"]
+    places: Float[Tensor, "batch speaker 2 dimension"] | None = None
+    places_s: Float[Tensor, "batch speaker 2"] | None = None
+    owner: Int[Tensor, "batch speaker"] | None = None
 
     def to(self, device: torch.device) -> Scenes:
         """The same on another device."""

@@ -85,6 +85,20 @@ class KnownRecording:
             frames = np.concatenate([frames, others[first : first + n_others]])
         return frames
 
+    def two_places(
+        self, row: int, least_s: float, most_s: float, chance: np.random.Generator
+    ) -> list[Int[np.ndarray, " some"]]:
+        """Frames of the speaker network in the first and in the second half of what a true speaker
+        says, from `least_s` to `most_s` of each; empty if either half is too short for a profile.
+        """
+        frames, hop_s = self.alone(row), self.known.heard.voice_hop_s
+        found = []
+        for half in np.array_split(frames, 2):
+            longest = round(np.exp(chance.uniform(np.log(least_s), np.log(most_s))) / hop_s)
+            first = int(chance.integers(0, max(0, len(half) - longest) + 1))
+            found.append(half[first : first + longest])
+        return found if all(len(one) * hop_s >= LEAST_S for one in found) else []
+
     def statistic(self, frames: Int[np.ndarray, " some"]) -> Float[np.ndarray, " statistic"]:
         """That of these frames."""
         voice = torch.from_numpy(self.known.heard.voice[frames].T.astype(np.float32))

@@ -16,6 +16,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from jaxtyping import Int
 
 from diarize.config import at_least, at_most
 from diarize.corpora.batch import Scenes
@@ -46,6 +47,8 @@ class SceneSettings:
         impure_share: of true profiles, those with up to a quarter of others' speech in them.
         least_profile_s, most_profile_s: of speech that a true profile rests on.
         tilt_db: spread of the slope of a scene's spectrum, from the lowest band to the highest.
+        places: each speaker's voice in two places of his recording is handed out, too (for the
+            `cross_weight` of the speech MS-VAE); the scenes are the same with and without.
         pauses_s: pauses of one speaker shorter than one of these, drawn for each scene, count as
             speech in it.
         seed: of all that is drawn.
@@ -65,6 +68,7 @@ class SceneSettings:
     most_profile_s: float = 20.0
     tilt_db: float = 6.0
     pauses_s: tuple[float, ...] = (0.2, 0.5, 1.0, 2.0)
+    places: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -111,14 +115,22 @@ class SceneSupply:
         for number in range(start, self.settings.n_batches):
             chance = generator_of(self.settings.seed, phase, epoch, number)
             chosen = chance.integers(0, len(self.paths), self.settings.batch)
-            yield together([self._scene(int(one), chance) for one in chosen])
+            apart = generator_of(self.settings.seed, phase, epoch, number, "places")
+            made = []
+            for one in chosen.tolist():
+                here, who = self._scene(one, chance)
+                made.append(
+                    self._with_places(here, who, one, apart) if self.settings.places else here
+                )
+            yield together(made)
 
     @functools.cached_property
     def _recordings(self) -> list[KnownRecording]:
         """All of them, in memory: 100 KB for each second of audio."""
         return [KnownRecording(read_heard(path), self.speaker) for path in self.paths]
 
-    def _scene(self, which: int, chance: np.random.Generator) -> Scenes:
+    def _scene(self, which: int, chance: np.random.Generator) -> tuple[Scenes, list[int]]:
+        """A scene of a recording, and which of its true speakers each of the cast is, or -1."""
         one, settings = self._recordings[which], self.settings
         n_frames = min(settings.n_frames, one.known.heard.n_frames)
         first = int(chance.integers(0, one.known.heard.n_frames - n_frames + 1))
@@ -141,7 +153,33 @@ class SceneSupply:
         tilt = settings.tilt_db * chance.normal() * torch.linspace(-0.5, 0.5, made.mel.shape[2])
         tilt = (tilt * NATS_PER_DB).to(made.mel)
         told = {"mel": made.mel + tilt, "typical": made.typical + tilt}
-        return replace(made, patterns=torch.from_numpy(patterns), **told)
+        scene_made = replace(made, patterns=torch.from_numpy(patterns), **told)
+        return scene_made, [who[place] for place in order]
+
+    def _with_places(
+        self, made: Scenes, who: list[int], which: int, chance: np.random.Generator
+    ) -> Scenes:
+        """The scene, with the voices of its true speakers in two places of the recording."""
+        one, settings = self._recordings[which], self.settings
+        n_speakers, dimension = made.profile.shape[1:]
+        places, places_s = torch.zeros(1, n_speakers, 2, dimension), torch.zeros(1, n_speakers, 2)
+        owner = torch.full((1, n_speakers), -1)
+        for place, row in enumerate(who):
+            if row < 0:
+                continue
+            found = one.two_places(row, settings.least_profile_s, settings.most_profile_s, chance)
+            if found:
+                told = np.stack([one.statistic(frames) for frames in found])
+                places[0, place] = self.speaker.embed(torch.from_numpy(told)).to(places)
+                places_s[0, place] = torch.from_numpy(told[:, 0] * one.known.heard.voice_hop_s)
+                owner[0, place] = self._first_owner[which] + row
+        return replace(made, places=places, places_s=places_s, owner=owner)
+
+    @functools.cached_property
+    def _first_owner(self) -> Int[np.ndarray, " recording"]:
+        """The number of each recording's first speaker, so that no two have the same."""
+        counts = [len(one.known.truth) for one in self._recordings]
+        return np.cumsum([0, *counts[:-1]])
 
     def _true_cast(
         self, one: KnownRecording, chance: np.random.Generator

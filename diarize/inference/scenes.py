@@ -17,7 +17,7 @@ from diarize.inference.hearing import AROUND_HOP_S, Heard
 from diarize.inference.stitch import NOBODY, match_windows, overlap_add
 
 ON_FRAMES = ("inputs", "context", "mel", "activity", "similarity", "local", "patterns")
-OF_SPEAKERS = ("profile", "heard_s", "is_there")
+OF_SPEAKERS = ("profile", "heard_s", "is_there", "places", "places_s", "owner")
 
 
 @dataclass(frozen=True)
@@ -132,16 +132,18 @@ def _filled(one: Scenes, n_frames: int, n_speakers: int) -> Scenes:
             values = _grown(values, 2, more_speakers)
         changed[name] = _grown(values, 1, more_frames)
     for name in OF_SPEAKERS:
-        changed[name] = _grown(getattr(one, name), 1, more_speakers)
+        values = getattr(one, name)
+        if values is not None:
+            changed[name] = _grown(values, 1, more_speakers, -1 if name == "owner" else 0)
     return replace(one, **changed)
 
 
-def _grown(values: Tensor, axis: int, more: int) -> Tensor:
+def _grown(values: Tensor, axis: int, more: int, filling: int = 0) -> Tensor:
     if not more:
         return values
     shape = list(values.shape)
     shape[axis] = more
-    return torch.cat([values, values.new_zeros(shape)], dim=axis)
+    return torch.cat([values, values.new_full(shape, filling)], dim=axis)
 
 
 def _padded(values: Float[np.ndarray, "frame ..."], n_frames: int) -> Tensor:

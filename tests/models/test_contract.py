@@ -20,6 +20,12 @@ N_VALUES, N_DATA = 16, 6
 MSVAE = {"n_streams": 3, "n_values": N_VALUES, "n_latents": 2, "decoder_widths": [8]}
 SHARED = {**MSVAE, "encoder_widths": [3, 4, 8], "n_patterns": 4, "most_candidates": 2}
 SEPARATE = {**MSVAE, "encoder": "separate", "encoder_widths": [8]}
+SPEECH = {
+    **{"n_channels": 5, "n_hidden": 4, "n_mels": 8, "n_bands": 4, "n_dimensions": 6},
+    **{"trunk_width": 8, "speaker_width": 6, "profile_width": 5, "memory": 4},
+    **{"n_latents": 3, "n_background": 2, "background_steps": 3, "decoder_width": 6},
+    "most_together": 2,
+}
 TINY = {
     "msvae": [
         SHARED,
@@ -29,12 +35,8 @@ TINY = {
         {**SEPARATE, "posterior": "truncated", "normalised": True, "n_patterns": 4},
     ],
     "msvae_speech": [
-        {
-            **{"n_channels": 5, "n_hidden": 4, "n_mels": 8, "n_bands": 4, "n_dimensions": 6},
-            **{"trunk_width": 8, "speaker_width": 6, "profile_width": 5, "memory": 4},
-            **{"n_latents": 3, "n_background": 2, "background_steps": 3, "decoder_width": 6},
-            "most_together": 2,
-        }
+        SPEECH,
+        {**SPEECH, "cross_weight": 0.2, "augment_weight": 0.2, "temperature": 0.2},
     ],
     "vaebss": [{"n_pixels": N_VALUES, "n_sources": 2, "n_latent": 2, "widths": [8, 6]}],
     "digit_classifier": [
@@ -206,6 +208,9 @@ def scenes(n_data, seed):
         is_there=torch.ones(n_data, 3, dtype=torch.bool),
         is_frame=is_frame,
         pause_s=torch.full((n_data,), 0.5),
+        places=torch.nn.functional.normalize(noise(3, 2, 6), dim=3),
+        places_s=noise(3, 2).exp(),
+        owner=torch.arange(3 * n_data).view(n_data, 3),
     )
 
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.nn import functional
 
+from diarize.layers.contrast import contrast
 from diarize.models.idmvae.config import IDMVAESettings
 from diarize.models.idmvae.latents import (
     Posterior,
@@ -134,24 +134,6 @@ def product_bound(
         -rebuilt.mean().detach(),
         spent.mean().detach(),
     )
-
-
-def contrast(
-    first: Float[Tensor, "row latent"],
-    second: Float[Tensor, "row latent"],
-    temperature: float = 1.0,
-) -> Float[Tensor, ""]:
-    """How well each row of one finds its partner in the other, by cosine, in nats; lower is better.
-
-    Each of the 2 n rows is to find its partner among all others, those of its own side included
-    (SimCLR, arXiv 2002.05709, equation 1).
-    """
-    rows = functional.normalize(torch.cat([first, second]), dim=1)
-    alike = rows @ rows.T / temperature
-    itself = torch.eye(len(rows), dtype=torch.bool, device=rows.device)
-    alike = alike.masked_fill(itself, -torch.inf)
-    partner = torch.arange(len(rows), device=rows.device).roll(len(first))
-    return functional.cross_entropy(alike, partner)
 
 
 def cross_view(

@@ -21,7 +21,7 @@ from diarize.models.idmvae.latents import (
 )
 from diarize.models.idmvae.model import IDMVAE
 from diarize.models.idmvae.networks import ResidualBlock, ViewNetworks
-from diarize.models.idmvae.objective import Seen, augmented, contrast
+from diarize.models.idmvae.objective import Seen, augmented
 
 PIXELS = ViewSettings(channels=1, side=4, widths=(3, 4), copies=3)
 SMALL = {"views": (PIXELS,), "n_shared": 2, "n_private": 3}
@@ -108,20 +108,6 @@ def test_residual_blocks_of_decoders_add_as_much_as_they_are_told():
     assert seen == [0.1, 0.1]
     with pytest.raises(BadCall, match=r"decoder_step = 0.0 of a view"):
         ViewSettings(decoder_step=0.0)
-
-
-def test_a_contrast_of_two_pairs_by_hand():
-    first = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
-    # each row: its partner at cosine 1, the two others at 0
-    wanted = -math.log(math.e / (math.e + 2))
-    assert contrast(first, first.clone()).item() == pytest.approx(wanted, rel=1e-5)
-    swapped = contrast(first, first.flip(0)).item()
-    assert swapped == pytest.approx(-math.log(1 / (math.e + 2)), rel=1e-5)
-
-
-def test_a_lower_temperature_makes_a_good_contrast_cheaper():
-    first = torch.eye(3)
-    assert contrast(first, first, 0.1) < contrast(first, first, 1.0)
 
 
 @pytest.mark.parametrize("shape", ["normal", "laplace"])

@@ -33,6 +33,9 @@ OF_SPEAKERS = {
     "similarity": 2,
     "local": 2,
     "patterns": 2,
+    "places": 1,
+    "places_s": 1,
+    "owner": 1,
 }
 
 
@@ -145,6 +148,6 @@ def _longer(scenes, axes, n_more, seed):
         if values.is_floating_point():
             more = torch.rand(shape, generator=generator, dtype=values.dtype)
         else:
-            more = torch.zeros(shape, dtype=values.dtype)
+            more = torch.full(shape, -1 if name == "owner" else 0, dtype=values.dtype)
         changed[name] = torch.cat([values, more], axis)
     return replace(scenes, **changed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from diarize.errors import BadCall
@@ -37,6 +38,11 @@ class SpeechSettings:
         likelihood_weight: of that of the likelihood by itself.
         bound_weight: of minus the bound on the log likelihood, which trains the streams.
         idle_charge: share of a stream's divergence that is charged where it is off.
+        cross_weight: of CrossMI: the codes of one voice in two places of a recording are alike,
+            and those of others are not. Scenes need `places` then ([data] places = true).
+        augment_weight: of GenAug: from a scene decoded with voices swapped, what each said is found
+            again, and whose voice it is.
+        temperature: of these contrasts, of cosines.
         version: of the weights, which must be that of this program.
     """
 
@@ -62,6 +68,9 @@ class SpeechSettings:
     likelihood_weight: float = 0.2
     bound_weight: float = 0.02
     idle_charge: float = 0.1
+    cross_weight: float = 0.0
+    augment_weight: float = 0.0
+    temperature: float = 0.1
     version: int = VERSION
 
     def __post_init__(self) -> None:
@@ -76,6 +85,9 @@ class SpeechSettings:
             raise BadCall(f"most_together = {self.most_together}; 1 to 4 would be right")
         if self.background_steps < 1 or self.background_steps % 2 == 0:
             raise BadCall(f"background_steps = {self.background_steps}; odd, 1 or more is wanted")
-        for name in ("trust", "scale"):
+        for name in ("cross_weight", "augment_weight"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise BadCall(f"{name} = {getattr(self, name)}; 0 or more is wanted")
+        for name in ("trust", "scale", "temperature"):
             if getattr(self, name) <= 0:
                 raise BadCall(f"{name} = {getattr(self, name)}; above 0 would be right")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 import torch
@@ -16,6 +16,7 @@ from diarize.errors import BadCall
 from diarize.layers.patterns import patterns_of_size
 from diarize.models.contract import Batch, Losses
 from diarize.models.msvae.speech.config import SpeechSettings
+from diarize.models.msvae.speech.disentangle import disentangling
 from diarize.models.msvae.speech.losses import scene_loss
 from diarize.models.msvae.speech.network import Listener, Proposal
 from diarize.models.msvae.speech.streams import Explanation, Streams
@@ -91,11 +92,19 @@ class SpeechMSVAE(nn.Module):
         """What windows of conversations cost, in nats a frame.
 
         Raises:
-            BadCall: a batch of something else, or of another size than the networks give.
+            BadCall: a batch of something else, or of another size than the networks give; or
+                without places, where `cross_weight` is above 0.
         """
         if not isinstance(batch, Scenes):
             raise BadCall(f"a {type(batch).__name__}; this model is trained on Scenes")
-        return scene_loss(self.settings, batch, self.weigh(batch, generator))
+        weighed = self.weigh(batch, generator)
+        losses = scene_loss(self.settings, batch, weighed)
+        more, parts = disentangling(
+            self.settings, self.listener, self.streams, batch, weighed.explanation
+        )
+        if more is None:
+            return losses
+        return replace(losses, total=losses.total + more, parts={**losses.parts, **parts})
 
     def end_epoch(self) -> Mapping[str, float]:
         """What a journal should keep of the epoch: the trust in the likelihood, the mean scale."""

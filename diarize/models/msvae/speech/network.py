@@ -79,16 +79,23 @@ class Listener(nn.Module):
             nn.Linear(trunk + 4 * memory, 64), nn.ReLU(), nn.Linear(64, 2 * numbers)
         )
 
-    def forward(self, scenes: Scenes, generator: torch.Generator | None = None) -> Proposal:
+    def forward(
+        self,
+        scenes: Scenes,
+        generator: torch.Generator | None = None,
+        *,
+        by_spectrum: bool = False,
+    ) -> Proposal:
         """What is thought of each moment of `scenes`.
 
         In training, `generator` draws what is left out: hidden units, and of some scenes all that
-        one of the networks, or the spectrum, says.
+        one of the networks, or the spectrum, says. With `by_spectrum` the spectrum alone is heard
+        of the sound, for all scenes, as nothing else is known of one that a decoder made.
         """
-        moment, over_time = self._moment(scenes, generator if self.training else None)
+        generator = generator if self.training else None
+        moment, over_time = self._moment(scenes, generator, by_spectrum)
         rival = closest_rival(scenes)
-        told = torch.cat([8 * scenes.profile, _log_s(scenes)[..., None], rival[..., None]], 2)
-        character = self.character(told)
+        character = self.voice_code(scenes)
         gain, shift = self.modulation(character)[:, None].chunk(2, 3)
         tuned = torch.relu(self.narrow(moment)[:, :, None] * (1 + gain) + shift)
         evidence = torch.relu(self.evidence(self._evidence(scenes, rival)))
@@ -103,7 +110,16 @@ class Listener(nn.Module):
         count = self.count(torch.cat([over_time, *_of_all(voice, there)], 2))
         return Proposal(odds, _frames(count), over_time, voice, character)
 
-    def _moment(self, scenes: Scenes, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+    def voice_code(self, scenes: Scenes) -> Float[Tensor, "batch speaker character"]:
+        """What is made of each profile: the code of a voice, that streams are told."""
+        rival = closest_rival(scenes)
+        told = torch.cat([8 * scenes.profile, _log_s(scenes)[..., None], rival[..., None]], 2)
+        code: Tensor = self.character(told)
+        return code
+
+    def _moment(
+        self, scenes: Scenes, generator: torch.Generator | None, by_spectrum: bool
+    ) -> tuple[Tensor, Tensor]:
         """Each step by itself and in its time, and the latter alone."""
         sure = scenes.activity.clamp(1e-4, 1 - 1e-4)
         level = scenes.typical.mean(1)[:, None, None]
@@ -115,6 +131,8 @@ class Listener(nn.Module):
         ]
         if self.hears_context:
             heard.append(self.hidden(_steps(scenes.context)))
+        if by_spectrum:
+            heard = [one if place == 1 else 0 * one for place, one in enumerate(heard)]
         if generator is not None:
             heard = [_left_out(one, (1, 1), self.deaf, generator) for one in heard]
         heard += [_steps(sure.logit()) / SCALE, _steps(sure)]

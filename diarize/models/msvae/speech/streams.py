@@ -30,11 +30,17 @@ class Explanation:
         log_likelihood: log p(x | s, z), in nats of half log power.
         divergence: of each speaker's latents from N(0, 1), in nats.
         background: of the background's latents.
+        latents: the means of the speakers' latents.
+        drawn: the latents that were decoded: a draw, or the means.
+        behind: the power of the background in each band.
     """
 
     log_likelihood: Float[Tensor, "batch step pattern"]
     divergence: Float[Tensor, "batch step speaker"]
     background: Float[Tensor, "batch step"]
+    latents: Float[Tensor, "batch step speaker latent"]
+    drawn: Float[Tensor, "batch step speaker latent"]
+    behind: Float[Tensor, "batch step band"]
 
 
 class Streams(nn.Module):
@@ -69,15 +75,14 @@ class Streams(nn.Module):
         generator: torch.Generator | None = None,
     ) -> Explanation:
         """Weigh `patterns` in each step; latents are drawn by `generator`, or at their mean."""
-        mean, spread = _bounded(self.latents(proposal.voice))
+        mean, spread = self.encode(proposal)
         is_step = scenes.is_frame.unflatten(1, (-1, 2)).any(2)
         latents = self.background_latents(proposal.moment)
         steady = _slow(latents, is_step, self.settings.background_steps)
         quiet, quiet_spread = _bounded(steady)
         draw = sample_normal if generator is not None else lambda at, _, __: at
         sample = draw(mean, spread, generator)
-        told = proposal.character[:, None].expand(-1, sample.shape[1], -1, -1)
-        alone = _power(self.decoder(torch.cat([sample, told], 3)))
+        alone = self.decode(sample, proposal.character)
         observed, typical = self.observed(scenes)
         shape = typical[:, None].expand(-1, observed.shape[1], -1)
         drawn = draw(quiet, quiet_spread, generator)
@@ -91,7 +96,27 @@ class Streams(nn.Module):
             likelihood,
             divergence_from_standard_normal(mean, spread),
             divergence_from_standard_normal(quiet, quiet_spread),
+            mean,
+            sample,
+            behind,
         )
+
+    def encode(
+        self, proposal: Proposal
+    ) -> tuple[
+        Float[Tensor, "batch step speaker latent"], Float[Tensor, "batch step speaker latent"]
+    ]:
+        """The means of q(z | x) of each speaker, and the logarithms of its variances."""
+        return _bounded(self.latents(proposal.voice))
+
+    def decode(
+        self,
+        latents: Float[Tensor, "batch step speaker latent"],
+        code: Float[Tensor, "batch speaker character"],
+    ) -> Float[Tensor, "batch step speaker band"]:
+        """The power in each band that each speaker has alone, told the code of his voice."""
+        told = code[:, None].expand(-1, latents.shape[1], -1, -1)
+        return _power(self.decoder(torch.cat([latents, told], 3)))
 
     def observed(
         self, scenes: Scenes
