@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--score", type=Path, metavar="FILE", help="a score.json of them, to go onto the card"
     )
+    parser.add_argument(
+        "--calibrate",
+        type=Path,
+        metavar="STEMS",
+        help="of an instrument classifier: fit its temperature to these songs in stems, which it "
+        "was not trained on",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -39,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     from diarize.formats.text import read_text
     from diarize.training.packing import pack
 
-    about = {
+    about: dict[str, Any] = {
         "licence": arguments.licence,
         "data_licence": arguments.data_licence,
         "command": arguments.command,
@@ -51,5 +59,9 @@ def run(arguments: argparse.Namespace) -> int:
             about["scores"] = json.loads(read_text(arguments.score))
         except ValueError:
             raise BadFile(f"{arguments.score}: no JSON; wanted a score.json") from None
+    if arguments.calibrate:
+        from diarize.inference.name_temperature import calibrated
+
+        about |= calibrated(arguments.model, arguments.calibrate)
     print(pack(arguments.model, arguments.output, about))
     return 0

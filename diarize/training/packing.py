@@ -23,13 +23,14 @@ def pack(path: Path, target: Path, about: Mapping[str, Any]) -> Path:
     """Write the weights of `path` to `target` in half precision, with a card; return the card.
 
     `target.json` has what the training wrote beside `path` (model, settings, seeds, commit, data),
-    and `about`: licences, commands, scores. Numbers that half precision cannot hold, sums in
-    double precision among them, stay as they are. `diarize.training.shipped.load_model` reads it.
+    and `about`: licences, commands, scores, or another "model" table. Numbers that half precision
+    cannot hold, sums in double precision among them, stay as they are.
+    `diarize.training.shipped.load_model` reads it.
 
     Raises:
         BadFile: `path` is no trained weights, or what comes of it is over 12 MB.
     """
-    card = read_card(path)
+    card = {**read_card(path), **about}
     tensors = {name: _halved(tensor) for name, tensor in read_tensors(path).tensors.items()}
     size = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
     if size > MOST_BYTES:
@@ -38,7 +39,7 @@ def pack(path: Path, target: Path, about: Mapping[str, Any]) -> Path:
         )
     checksum = save_tensors(target, tensors, {"model": card["model"]})
     beside = target.with_suffix(".json")
-    text = json.dumps({**card, **about, "checksum": checksum}, indent=2, ensure_ascii=False)
+    text = json.dumps({**card, "checksum": checksum}, indent=2, ensure_ascii=False)
     save_text(beside, text + "\n")
     return beside
 

@@ -1,5 +1,6 @@
 """Components get the name of an instrument only where that is probable enough."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -15,6 +16,7 @@ from diarize.formats.tracks import Tracks, save_tracks
 from diarize.inference import sound_distance
 from diarize.inference.component_names import load_classifier, name_components, sounding_windows
 from diarize.inference.name_scores import name_scores
+from diarize.inference.name_temperature import calibrated, cost, fitted_temperature
 from diarize.inference.sound_distance import sound_distances
 from diarize.models.baselines.instrument_classifier import (
     InstrumentClassifier,
@@ -218,3 +220,63 @@ def test_weights_that_ship_know_the_four_instruments_and_noise_bursts_are_drums(
     bursts = chance.normal(0, 0.3, len(at_s)) * np.exp(-25 * (at_s % 0.5))
     drums = Tracks({"component_1": bursts[None].astype(np.float32)}, rate_hz)
     assert name_components(drums)[0].best == "drums"
+
+
+def lying(judge, temperature):
+    """The same network, whose probabilities are another temperature's."""
+    settings = dataclasses.replace(judge.settings, temperature=temperature)
+    other = InstrumentClassifier(settings)
+    other.load_state_dict(judge.state_dict())
+    return other.eval()
+
+
+def test_a_temperature_makes_sure_or_unsure_and_changes_no_decision(judge):
+    sounds = torch.from_numpy(np.concatenate([tone(180, 0.5), tone(900, 0.5)]))
+    told = [lying(judge, at).classify(sounds) for at in (0.5, 1.0, 4.0)]
+    assert torch.equal(told[0].argmax(1), told[2].argmax(1))
+    tops = [one.max(1).values for one in told]
+    assert bool((tops[0] >= tops[1]).all())
+    assert bool((tops[1] > tops[2]).all())
+    torch.testing.assert_close(told[1], judge.classify(sounds))
+
+
+def test_the_fitted_temperature_is_the_one_by_which_scores_were_drawn():
+    """Scores of two classes, true as often as their softmax at 2.5 says."""
+    chance = torch.Generator().manual_seed(0)
+    scores = 4 * torch.randn(2000, 1, 2, generator=chance)
+    first = (scores[:, 0] / 2.5).softmax(1)[:, 0]
+    truths = (torch.rand(2000, generator=chance) > first).long()
+    heard = list(zip(scores.unbind(), truths.tolist(), strict=True))
+    found = fitted_temperature(heard)
+    assert found == pytest.approx(2.5, rel=0.1)
+    assert cost(heard, found) < cost(heard, 1.0)
+
+
+def test_weights_are_packed_with_a_temperature_fitted_to_songs(judge, tmp_path, capsys):
+    path = tmp_path / "unsure.safetensors"
+    unsure = lying(judge, 6.0)
+    ship(path, unsure.state_dict(), {"model": describe(unsure)})
+    songs = {"a": {"low": tone(200), "high": tone(2000)}, "b": {"low": tone(300), "other": tone(9)}}
+    for name, stems in songs.items():
+        save_tracks(tmp_path / "stems" / name, Tracks(stems, RATE_HZ))
+    target = tmp_path / "packed.safetensors"
+    said = ["--licence", "a", "--data-licence", "b", "--command", "c"]
+    call = ["pack", str(path), "-o", str(target), *said, "--calibrate", str(tmp_path / "stems")]
+    assert main(call) == 0
+    card = json.loads(target.with_suffix(".json").read_text())
+    assert card["calibration"]["components"] == 3
+    assert card["calibration"]["nats_after"] < card["calibration"]["nats_before"]
+    packed = load_classifier(target)
+    assert packed.settings.temperature == card["model"]["settings"]["temperature"] < 6.0
+
+
+def test_songs_without_a_known_stem_cannot_calibrate(weights, tmp_path):
+    save_tracks(tmp_path / "stems" / "a", Tracks({"other": tone(200)}, RATE_HZ))
+    with pytest.raises(BadFile, match="no stem that plays of low, high"):
+        calibrated(weights, tmp_path / "stems")
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, float("inf")])
+def test_a_temperature_that_is_none_is_refused(temperature):
+    with pytest.raises(BadFile, match="temperature"):
+        build(InstrumentClassifierSettings, {**SMALL, "temperature": temperature}, "here")

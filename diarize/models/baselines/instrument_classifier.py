@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -39,6 +40,8 @@ class InstrumentClassifierSettings:
             into what a separator makes.
         mixed: how likely two stems are joined at about the same level, to be told as mixed.
         tilt_db: up to how much louder or softer the highest band is than the lowest.
+        temperature: by which scores are divided before they are probabilities; what makes these
+            mean what they say is fitted after training, see `inference.name_temperature`.
     """
 
     sources: tuple[str, ...] = ("bass", "drums", "guitar", "piano")
@@ -54,6 +57,7 @@ class InstrumentClassifierSettings:
     leak_db: float = -12.0
     mixed: float = 0.2
     tilt_db: float = 12.0
+    temperature: float = 1.0
 
     def __post_init__(self) -> None:
         at_least(self, rate_hz=1, n_fft=4, hop=1, n_mels=1, n_hidden=1, window_s=0)
@@ -66,6 +70,8 @@ class InstrumentClassifierSettings:
             )
         if not (0 <= self.dropout < 1 and 0 <= self.mixed <= 1):
             raise BadCall(f"dropout = {self.dropout}, mixed = {self.mixed}; expected 0 to 1")
+        if not 0 < self.temperature < math.inf:
+            raise BadCall(f"temperature = {self.temperature}; expected a number above 0")
         if min(self.sounding_rms, self.tilt_db) < 0 or self.leak_db > 0:
             raise BadCall(
                 f"sounding_rms = {self.sounding_rms}, tilt_db = {self.tilt_db}, leak_db = "
@@ -81,7 +87,7 @@ class InstrumentClassifier(nn.Module):
     """
 
     settings_type = InstrumentClassifierSettings
-    phases = ("instruments",)
+    phases: tuple[str, ...] = ("instruments",)
     window: Tensor
     bands: Tensor
 
@@ -186,7 +192,24 @@ class InstrumentClassifier(nn.Module):
     @torch.no_grad()
     def classify(self, sounds: Float[Tensor, "n time"]) -> Float[Tensor, "n class"]:
         """Probabilities of `classes` for windows of sound, at `rate_hz`, of any level."""
-        return self.last(self.embed(sounds)).softmax(1)
+        return self.probabilities(self.scores(sounds), self.settings.temperature)
+
+    @torch.no_grad()
+    def scores(self, sounds: Float[Tensor, "n time"]) -> Float[Tensor, "n class"]:
+        """What probabilities are made of."""
+        return self.last(self.embed(sounds))
+
+    @staticmethod
+    def probabilities(
+        scores: Float[Tensor, "n class"], temperature: float
+    ) -> Float[Tensor, "n class"]:
+        """Probabilities of scores: the surer, the lower the temperature.
+
+        >>> scores = torch.tensor([[2.0, 0.0]])
+        >>> [round(InstrumentClassifier.probabilities(scores, at)[0, 0].item(), 3) for at in (1, 2)]
+        [0.881, 0.731]
+        """
+        return (scores / temperature).softmax(1)
 
     def _hidden(self, pictures: Float[Tensor, "n mel frame"]) -> Float[Tensor, "n hidden"]:
         maps = self.trunk(pictures[:, None])
