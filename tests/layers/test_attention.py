@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from diarize.errors import BadCall
-from diarize.layers.attention import CausalBlock, Memory, Turns
+from diarize.layers.attention import CausalBlock, Memory, Turns, attended
 
 
 @pytest.fixture
@@ -53,3 +53,13 @@ def test_a_product_of_turned_numbers_hangs_on_how_far_apart_their_times_are():
 def test_heads_that_do_not_divide_the_width_are_named():
     with pytest.raises(BadCall, match="3 heads of 8 numbers"):
         CausalBlock(8, 3)
+
+
+@pytest.mark.parametrize("n_before", [0, 3])
+def test_what_is_taken_of_steps_is_what_torch_s_own_takes(n_before):
+    chance = torch.Generator().manual_seed(2)
+    queries = torch.randn(2, 3, 5, 4, generator=chance)
+    keys, contents = torch.randn(2, 2, 3, 5 + n_before, 4, generator=chance)
+    may_see = torch.ones(5, 5 + n_before).tril(n_before).bool()
+    wanted = torch.nn.functional.scaled_dot_product_attention(queries, keys, contents, may_see)
+    torch.testing.assert_close(attended(queries, keys, contents, n_before), wanted)

@@ -243,7 +243,16 @@ def batch_of(phase, n_data=N_DATA, seed=1):
     """What a phase may be trained on: bars of light, alone and labelled, or superposed; scenes."""
     if phase == "conversations":
         return scenes(n_data, seed)
-    if phase in ("instruments", "separate", "codec", "codes", "compose", "visit", "prior"):
+    if phase in (
+        "instruments",
+        "separate",
+        "codec",
+        "counts",
+        "codes",
+        "compose",
+        "visit",
+        "prior",
+    ):
         return songs(n_data, seed)
     if phase == "views":
         return views(n_data, seed)

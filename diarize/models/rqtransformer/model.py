@@ -10,18 +10,21 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from diarize.codecs.coarse import CoarseCodec
+from diarize.corpora.code_windows import CodeWindows
 from diarize.errors import BadCall
 from diarize.models.contract import Batch, Losses
 from diarize.models.rqtransformer.config import RQTransformerSettings
-from diarize.models.rqtransformer.networks import OverDepth, OverTime
-from diarize.models.rqtransformer.order import Order, by_chance, in_time, put_back, put_in_order
+from diarize.models.rqtransformer.direct import NextTo
+from diarize.models.rqtransformer.networks import OverDepth, OverTime, weighed
+from diarize.models.rqtransformer.order import Order, beside, by_chance, in_time
 
 
 class RQTransformer(nn.Module):
     """A codec of stems and a model of its codes, for `diarize.training`.
 
-    Its phases: "codec", in which stems become codes and levels again, and "codes", in which the
-    codec stays as it is and its codes are told one by one.
+    Its phases: "codec", in which stems become codes and levels again; "counts", in which the codec
+    stays as it is and pairs of its codes are counted; and "codes", in which the transformers learn
+    to tell them better than those counts do. The last two take stems, or codes made of them before.
 
     Source: Berti, arXiv 2408.07020, its code: a transformer over time, whose step for a frame is
     given the codes of the frame before, and one over the codes of a frame. There, attention reads
@@ -30,7 +33,7 @@ class RQTransformer(nn.Module):
     """
 
     settings_type = RQTransformerSettings
-    phases = ("codec", "codes")
+    phases = ("codec", "counts", "codes")
 
     def __init__(self, settings: RQTransformerSettings) -> None:
         super().__init__()
@@ -40,7 +43,8 @@ class RQTransformer(nn.Module):
         self.n_slots, self.n_stages = self.codec.n_codes, settings.codec.n_stages
         self.n_codes = settings.codec.rules.n_codes
         self.time = OverTime(settings, self.codec.n_latents)
-        self.depth = OverDepth(settings, self.n_slots, self.n_codes)
+        self.next_to = NextTo(self.n_slots, self.n_codes, settings.codec.code_width)
+        self.depth = OverDepth(settings, self.n_slots, self.n_codes, self.next_to.n_seen)
         self.phase = ""
 
     def begin(self, phase: str) -> None:
@@ -51,6 +55,7 @@ class RQTransformer(nn.Module):
         self.train()
         self.requires_grad_(phase == "codes")
         self.codec.requires_grad_(phase == "codec")
+        self.next_to.requires_grad_(phase != "codec")
 
     def end_epoch(self) -> Mapping[str, float]:
         """The share of the codes that are in use, while the codec is trained."""
@@ -60,38 +65,50 @@ class RQTransformer(nn.Module):
         return {"codes_in_use": float(torch.stack(used).mean())}
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Losses:
-        """What `batch`, `Songs`, costs: decibels lost by the codec; or nats a code.
+        """What `batch`, `Songs` or `CodeWindows`, costs: decibels lost by the codec; nats a code.
 
         Raises:
-            BadCall: the batch has no stems, or not those of the settings.
+            BadCall: the batch has no stems, or not those of the settings; codes of another codec.
         """
-        stems = getattr(batch, "stems", None)
-        wanted = f"{len(self.sources)} are wanted: {', '.join(self.sources)}"
-        if stems is None or stems.shape[1] != len(self.sources):
-            found = "no stems" if stems is None else f"{stems.shape[1]} stems"
-            raise BadCall(f"a batch with {found}; {wanted}")
         if self.phase == "codec":
-            return self._codec_loss(stems, generator)
-        codes = self.codes(stems)
-        shape = (len(codes), codes.shape[2], self.n_slots)
+            return self._codec_loss(self._stems(batch), generator)
+        codes = self._codes_of(batch)
         settings = self.settings
-        if not self.training:
-            order = in_time(*shape)
-        else:
+        shape = (len(codes), codes.shape[2], self.n_slots)
+        in_any_order = self.training and self.phase == "codes"
+        order = in_time(*shape)
+        if in_any_order:
             shares = settings.infill, settings.any_stem_first
             order = by_chance(shape, self.n_stages, *shares, generator)
         share = settings.depth_share if self.training else 1.0
         chosen = _some(shape[0], shape[1], share, generator)
-        wanted_precision = settings.training_precision == "bfloat16" and self.training
-        with torch.autocast(stems.device.type, torch.bfloat16, enabled=wanted_precision):
+        wanted_precision = settings.training_precision == "bfloat16" and in_any_order
+        with torch.autocast(codes.device.type, torch.bfloat16, enabled=wanted_precision):
             nats = self._told(codes, order, chosen)
-        bits = nats.detach() / math.log(2)
-        slots = torch.gather(order.slots.to(codes), 1, _each(chosen, self.n_slots))
-        stages = slots % self.n_stages
-        parts = {
-            f"bits_{stage + 1}": bits[stages == stage].mean() for stage in range(self.n_stages)
-        }
+        if self.phase == "counts" and self.training:
+            self.next_to.count(codes)
+        bits = (nats.detach() / math.log(2)).unflatten(2, (-1, self.n_stages)).mean((0, 1, 2))
+        parts = {f"bits_{stage + 1}": one for stage, one in enumerate(bits)}
         return Losses(nats.mean(), parts)
+
+    def _stems(self, batch: Batch) -> Float[Tensor, "batch source time"]:
+        stems: Tensor | None = getattr(batch, "stems", None)
+        wanted = f"{len(self.sources)} are wanted: {', '.join(self.sources)}"
+        if stems is None or stems.shape[1] != len(self.sources):
+            found = "no stems" if stems is None else f"{stems.shape[1]} stems"
+            raise BadCall(f"a batch with {found}; {wanted}")
+        return stems
+
+    def _codes_of(self, batch: Batch) -> Int[Tensor, "batch slot frame"]:
+        """Those that a batch has, or those of its stems."""
+        if not isinstance(batch, CodeWindows):
+            return self.codes(self._stems(batch))
+        others = batch.codec[batch.codec != int(self.codec.name, 16)]
+        if len(others):
+            other = f"{int(others[0]):012x}"
+            raise BadCall(f"codes of the codec {other}; this model's is {self.codec.name}")
+        self.check_frames(batch.inputs.shape[2])
+        return batch.inputs
 
     def _codec_loss(self, stems: Tensor, generator: torch.Generator) -> Losses:
         levels = self.codec.heard(stems)
@@ -143,7 +160,8 @@ class RQTransformer(nn.Module):
         order = order or in_time(n_data, n_frames, n_slots)
         everything = torch.arange(n_frames, device=codes.device).expand(n_data, -1)
         told = self._told(codes, order, everything)
-        return put_back(told, Order(order.frames.to(codes), order.slots.to(codes)))
+        index = _each(order.frames.to(codes), n_slots)
+        return torch.zeros_like(told).scatter(1, index, told).transpose(1, 2)
 
     def surprise(self, stems: Float[Tensor, "batch source time"]) -> Float[Tensor, " batch"]:
         """Nats of all codes of some stems, whole windows."""
@@ -156,32 +174,39 @@ class RQTransformer(nn.Module):
         n_data, n_slots, n_frames = codes.shape
         order = order or in_time(n_data, n_frames, n_slots)
         everything = torch.arange(n_frames, device=codes.device).expand(n_data, -1)
-        return self._odds(codes, order, everything)[0]
+        odds, _ = self._odds(codes, order, everything)
+        return odds.gather(2, order.slots.to(codes)[..., None].expand_as(odds))
 
     def _told(self, codes: Tensor, order: Order, chosen: Tensor) -> Tensor:
-        """Nats of every turn of the steps that were chosen."""
+        """Nats of every slot of the steps that were chosen."""
         odds, told = self._odds(codes, order, chosen)
         flat = torch.nn.functional.cross_entropy(
-            odds.flatten(0, 2).float(), told.flatten(), reduction="none"
+            odds.flatten(0, 2), told.flatten(), reduction="none"
         )
         return flat.view_as(told)
 
     def _odds(self, codes: Tensor, order: Order, chosen: Tensor) -> tuple[Tensor, Tensor]:
-        """Log odds and codes of every turn of the chosen steps."""
-        order = Order(order.frames.to(codes), order.slots.to(codes))
-        told = put_in_order(codes, order)
-        vectors = self.codec.look_up(codes).flatten(2)
-        index = order.frames[..., None].expand_as(vectors)
-        in_order = torch.gather(vectors, 1, index)[:, :-1]
-        before = torch.nn.functional.pad(order.frames[:, :-1], (1, 0), value=-1)
-        expected = self.time(in_order if in_order.shape[1] else None, order.frames, before)
-        some = torch.gather(expected, 1, _each(chosen, expected.shape[2]))
+        """Log odds and codes of every slot of the chosen steps."""
+        frames = order.frames.to(codes)
+        steps = codes.transpose(1, 2).gather(1, _each(frames, self.n_slots))
         own, slots = (
-            torch.gather(one, 1, _each(chosen, self.n_slots)) for one in (told, order.slots)
+            one.gather(1, _each(chosen, self.n_slots)).flatten(0, 1)
+            for one in (steps, order.slots.to(codes))
         )
-        flat_slots = slots.flatten(0, 1)
-        values = self.depth(some.flatten(0, 1), own.flatten(0, 1), flat_slots)
-        return self.depth.odds(values, flat_slots).unflatten(0, slots.shape[:2]), own
+        learns = self.training and self.phase == "codes"
+        with torch.autocast(codes.device.type, enabled=False):
+            direct = self.next_to(self.codec, own, beside(steps, frames, chosen), learns)
+        if self.training and self.phase == "counts":
+            odds = weighed(direct.terms, self.next_to.weights)
+        else:
+            vectors = self.codec.look_up(codes).flatten(2)
+            in_order = vectors.gather(1, frames[..., None].expand_as(vectors))[:, :-1]
+            before = torch.nn.functional.pad(frames[:, :-1], (1, 0), value=-1)
+            expected = self.time(in_order if in_order.shape[1] else None, frames, before)
+            some = expected.gather(1, _each(chosen, expected.shape[2])).flatten(0, 1)
+            odds = self.depth(some, own, slots, direct, self.next_to.weights)
+        shape = chosen.shape
+        return odds.unflatten(0, shape), own.unflatten(0, shape)
 
 
 def _some(n_data: int, n_frames: int, share: float, generator: torch.Generator) -> Tensor:

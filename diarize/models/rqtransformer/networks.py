@@ -10,6 +10,9 @@ from torch import Tensor, nn
 
 from diarize.layers.attention import CausalBlock, Memory, Turns
 from diarize.models.rqtransformer.config import RQTransformerSettings
+from diarize.models.rqtransformer.direct import TERMS, Direct
+
+FIRST_HEADS = 0.01  # so that training begins at what is said directly
 
 
 class OverTime(nn.Module):
@@ -59,61 +62,79 @@ class OverTime(nn.Module):
 
 
 class OverDepth(nn.Module):
-    """Log odds of each code of a frame, by what is expected of the frame and the codes before."""
+    """Log odds of each code of a frame, by what is expected of the frame and the codes before.
 
-    def __init__(self, settings: RQTransformerSettings, n_slots: int, n_codes: int) -> None:
+    To what it makes itself it adds what is said of a code directly, term by term, each with a
+    weight that it finds anew for each code.
+    """
+
+    def __init__(
+        self, settings: RQTransformerSettings, n_slots: int, n_codes: int, n_seen: int
+    ) -> None:
         super().__init__()
         width = settings.depth_width
         self.n_codes = n_codes
         self.into = nn.Linear(settings.width, width)
+        self.seen = nn.Linear(n_seen, width, bias=False)
         self.slots = nn.Parameter(torch.randn(n_slots, width) / math.sqrt(width))
         self.codes = nn.Parameter(torch.randn(n_slots, n_codes, width) / math.sqrt(width))
         self.blocks = nn.ModuleList(
             CausalBlock(width, settings.n_depth_heads) for _ in range(settings.n_depth_blocks)
         )
         self.norm = nn.LayerNorm(width)
-        self.heads = nn.Parameter(torch.randn(n_slots, n_codes, width) / math.sqrt(width))
+        self.heads = nn.Parameter(FIRST_HEADS * torch.randn(n_slots, n_codes, width))
         self.biases = nn.Parameter(torch.zeros(n_slots, n_codes))
+        self.gates = nn.Parameter(torch.zeros(n_slots, TERMS, width))
 
     def forward(
         self,
         expected: Float[Tensor, "row width"],
-        codes: Int[Tensor, "row turn"],
+        codes: Int[Tensor, "row slot"],
         slots: Int[Tensor, "row turn"],
-    ) -> Float[Tensor, "row turn depth_width"]:
-        """What `odds` makes log odds of, for each turn; of `codes` a turn sees those before it."""
-        values = self.into(expected)[:, None] + self.slots[slots]
-        before = self._embedded(codes[:, :-1], slots[:, :-1])
-        values = values + torch.nn.functional.pad(before, (0, 0, 1, 0))
+        direct: Direct,
+        weights: Float[Tensor, "slot term"],
+    ) -> Float[Tensor, "row slot code"]:
+        """Log odds (not normalised); of `codes` each sees those before it in the order `slots`."""
+        before = slots[:, :-1]
+        told = self._embedded(codes.gather(1, before), before)
+        index = slots[..., None]
+        near = self.seen(direct.seen)
+        near = near.gather(1, index.expand_as(near))
+        values = self.into(expected)[:, None] + self.slots[slots] + near
+        values = values + torch.nn.functional.pad(told, (0, 0, 1, 0))
         for block in self.blocks:
             values = block(values)
-        return self.norm(values)
+        values = self.norm(values)
+        values = torch.zeros_like(values).scatter(1, index.expand_as(values), values)
+        by_slot = values.transpose(0, 1)
+        made = torch.bmm(by_slot, self.heads.transpose(1, 2)).transpose(0, 1).float()
+        gates = torch.bmm(by_slot, self.gates.transpose(1, 2)).transpose(0, 1).float()
+        return made + self.biases + weighed(direct.terms, weights + gates)
 
     def step(
         self,
         expected: Float[Tensor, "row width"],
         before: tuple[Tensor, Tensor] | None,
         slots: Int[Tensor, " row"],
+        direct: Direct,
+        weights: Float[Tensor, "slot term"],
         memories: list[Memory],
     ) -> Float[Tensor, "row code"]:
-        """Log odds of the code of one turn; `before` are code and slot of the turn before."""
-        values = self.into(expected) + self.slots[slots]
+        """Log odds of the code of one turn; `before` are code and slot of the turn before.
+
+        `direct` is of all slots of the frames.
+        """
+        rows = torch.arange(len(slots), device=slots.device)
+        values = self.into(expected) + self.slots[slots] + self.seen(direct.seen[rows, slots])
         if before is not None:
             values = values + self._embedded(*before)
         values = values[:, None]
         for block, memory in zip(self.blocks, memories, strict=True):
             values = block(values, None, memory)
-        return self.odds(self.norm(values), slots[:, None])[:, 0]
-
-    def odds(
-        self, values: Float[Tensor, "row turn width"], slots: Int[Tensor, "row turn"]
-    ) -> Float[Tensor, "row turn code"]:
-        """Log odds (not normalised) of every code; each slot has weights of its own."""
-        found = torch.empty(*slots.shape, self.n_codes, device=values.device, dtype=torch.float32)
-        for slot in range(len(self.heads)):
-            here = slots == slot
-            found[here] = (values[here] @ self.heads[slot].T + self.biases[slot]).float()
-        return found
+        values = self.norm(values)
+        made = (values @ self.heads[slots].transpose(1, 2))[:, 0] + self.biases[slots]
+        gates = (values @ self.gates[slots].transpose(1, 2))[:, 0]
+        return made + weighed(direct.terms[rows, slots], weights[slots] + gates)
 
     def memories(self) -> list[Memory]:
         """One for each block, with nothing in it."""
@@ -121,3 +142,10 @@ class OverDepth(nn.Module):
 
     def _embedded(self, codes: Tensor, slots: Tensor) -> Tensor:
         return self.codes.flatten(0, 1)[slots * self.n_codes + codes]
+
+
+def weighed(
+    terms: Float[Tensor, "... term code"], weights: Float[Tensor, "... term"]
+) -> Float[Tensor, "... code"]:
+    """The sum of terms, each by its weight."""
+    return (terms * weights[..., None]).sum(-2)

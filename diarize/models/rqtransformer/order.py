@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Bool, Int, Shaped
 from torch import Tensor
 
+from diarize.models.rqtransformer.direct import Beside
+
 
 @dataclass(frozen=True)
 class Order:
@@ -90,3 +92,24 @@ def put_back(
     steps = torch.empty_like(told).scatter_(2, order.slots, told)
     index = order.frames[..., None].expand_as(steps)
     return torch.empty_like(steps).scatter_(1, index, steps).transpose(1, 2)
+
+
+def beside(
+    steps: Int[Tensor, "batch frame slot"],
+    frames: Int[Tensor, "batch frame"],
+    chosen: Int[Tensor, "batch some"],
+) -> Beside:
+    """The frames beside those that the `chosen` steps tell; `steps` are codes, step by step.
+
+    One that is told later than the frame beside it counts as not there.
+    """
+    n_frames = frames.shape[1]
+    when = frames.argsort(1)  # the step that tells each frame
+    at = frames.gather(1, chosen)
+    codes, has = [], []
+    for other in (at - 1, at + 1):
+        step = when.gather(1, other.clamp(0, n_frames - 1))
+        has.append(((other >= 0) & (other < n_frames) & (step < chosen)).flatten())
+        index = step[..., None].expand(-1, -1, steps.shape[2])
+        codes.append(steps.gather(1, index).flatten(0, 1))
+    return Beside(*codes, *has)

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from diarize.errors import BadCall
 from diarize.layers.attention import Memory
+from diarize.models.rqtransformer.direct import Beside
 from diarize.models.rqtransformer.model import RQTransformer
-from diarize.models.rqtransformer.order import Order, known_first, put_back, put_in_order
+from diarize.models.rqtransformer.order import Order, beside, known_first, put_back, put_in_order
 
 
 @dataclass(frozen=True)
@@ -102,19 +103,22 @@ def complete(
     first = int(is_known.all(2).all(0).long().cumprod(0).sum())  # steps at which nothing is drawn
     walk = _Walk(model, order, told, cached)
     for step in range(first, n_frames):
-        expected = walk.expected(step)
+        expected, near = walk.expected(step), walk.beside(step)
+        slots = order.slots[:, step]
         memories = model.depth.memories()
         before: tuple[Tensor, Tensor] | None = None
         for turn in range(n_slots):
-            slots = order.slots[:, step, turn]
+            own = torch.empty_like(slots).scatter_(1, slots, told[:, step])
+            direct = model.next_to(model.codec, own, near)
+            weights, slot = model.next_to.weights, slots[:, turn]
             if cached:
-                odds = model.depth.step(expected, before, slots, memories)
+                odds = model.depth.step(expected, before, slot, direct, weights, memories)
             else:
-                values = model.depth(expected, told[:, step], order.slots[:, step])
-                odds = model.depth.odds(values, order.slots[:, step])[:, turn]
+                all_odds = model.depth(expected, own, slots, direct, weights)
+                odds = all_odds[torch.arange(n_data, device=slot.device), slot]
             drawn = torch.multinomial(probabilities(odds, drawing), 1, generator=generator)[:, 0]
             told[:, step, turn] = torch.where(is_known[:, step, turn], told[:, step, turn], drawn)
-            before = told[:, step, turn], slots
+            before = told[:, step, turn], slot
     return put_back(told, order)
 
 
@@ -167,6 +171,12 @@ class _Walk:
         memories = self.memories if self.cached else None
         self.n_seen = step + 1
         return self.model.time(vectors, times, before, memories)[:, -1]
+
+    def beside(self, step: int) -> Beside:
+        """The frames beside that of this step which were told before it."""
+        steps = torch.empty_like(self.told).scatter_(2, self.order.slots, self.told)
+        chosen = torch.full_like(self.order.frames[:, :1], step)
+        return beside(steps, self.order.frames, chosen)
 
     def _vectors(self, start: int, end: int) -> Tensor | None:
         """What the codes of these steps stand for."""

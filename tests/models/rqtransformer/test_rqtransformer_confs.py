@@ -11,6 +11,7 @@ from diarize.config import build
 from diarize.corpora.stem_settings import StemSettings
 from diarize.corpora.stems import prepare_stems
 from diarize.corpora.supplies import make_supply
+from diarize.inference.code_supply import CodeSettings
 from diarize.inference.music import MusicMaker
 from diarize.models.rqtransformer.config import RQTransformerSettings
 from diarize.models.rqtransformer.model import RQTransformer
@@ -25,9 +26,13 @@ CONFS = sorted(FOLDER.glob("rqtransformer*.toml"))
 @pytest.mark.parametrize("path", CONFS, ids=lambda path: path.stem)
 def test_every_table_of_a_conf_can_be_used_and_a_window_is_all_its_frames(path, settings_of):
     tables, settings = settings_of(path, RQTransformerSettings)
-    data = build(StemSettings, tables["data"], str(path))
-    assert data.sources == settings.codec.sources
-    assert data.n_samples == settings.n_frames * settings.codec.hop
+    if tables["data"]["corpus"] == "codes":
+        data = build(CodeSettings, tables["data"], str(path))
+        assert data.n_frames == settings.n_frames
+    else:
+        data = build(StemSettings, tables["data"], str(path))
+        assert data.sources == settings.codec.sources
+        assert data.n_samples == settings.n_frames * settings.codec.hop
     assert build(TrainSettings, tables["train"], str(path)).phases_of(RQTransformer.phases)
 
 
