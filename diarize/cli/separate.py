@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--adapt-steps",
         type=int,
         metavar="N",
-        help="of composable: steps by which shares are fitted to the recording; 0: none",
+        help="steps by which shares of the mixture are fitted to the song itself; 0: none",
     )
     add(
         "--samples",

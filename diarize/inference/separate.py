@@ -19,6 +19,7 @@ from diarize.inference.separate_passes import check_passes, in_passes
 from diarize.inference.separate_samples import SpreadTrack
 from diarize.inference.separate_stream import Piece, Sound, Stems, Windows, separated
 from diarize.inference.separate_sum import STEPS, in_two, summed
+from diarize.models.contract import FinishedSeparator
 from diarize.models.contract import Separator as SeparatorModel
 from diarize.training.shipped import load_model
 from diarize.weights import named_weights
@@ -44,8 +45,8 @@ class SeparatorSettings:
         sum_to_mix: whether the stems add up to the mixture exactly.
         steps, seed: of a model that samples, such as composable. None: as many steps as it was
             made for.
-        adapt_steps: of a composable model with shares, for how many steps these are fitted to the
-            recording itself, which takes no label; 0: not at all. None: as it was made for.
+        adapt_steps: of a model with shares, for how many steps these are fitted to the recording
+            itself, which takes no label; 0: not at all. None: as it was made for.
         samples: of such a model, how many are drawn of each window; their mean is the answer, and
             how far they lie apart is kept a second.
     """
@@ -93,6 +94,7 @@ class Separator:
     def __init__(self, settings: SeparatorSettings | None = None, device: str = "cpu") -> None:
         self.settings = settings or SeparatorSettings()
         self._model = _loaded(self.settings, device)
+        self._device = next(self._model.parameters()).device  # type: ignore[attr-defined]
         self.sources = self._model.sources
         self.stems = self._wanted()
         self.spread: SpreadTrack | None = None  # of the song that was begun last
@@ -143,16 +145,24 @@ class Separator:
 
     def _hear(self, window: Sound) -> Stems:
         """The stems of each channel, at the model's rate: the mean over the passes."""
-        passes = self.settings.passes or int(getattr(self._model, "passes", 1))
-        return in_passes(window, self._separate, passes)
+        model = self._model
+        passes = self.settings.passes or int(getattr(model, "passes", 1))
+        heard = in_passes(window, self._separate, passes)
+        if not isinstance(model, FinishedSeparator):
+            return heard
+        with torch.inference_mode():
+            rows = (torch.from_numpy(window), torch.from_numpy(heard).transpose(0, 1))
+            made = model.finish(*(one.to(self._device) for one in rows)).float().cpu().numpy()
+        return np.ascontiguousarray(made.transpose(1, 0, 2))
 
     @torch.inference_mode()
     def _separate(self, window: Sound) -> Stems:
         """The stems of each channel, at the model's rate."""
-        device = next(self._model.parameters()).device  # type: ignore[attr-defined]
-        mixture = torch.from_numpy(np.ascontiguousarray(window)).to(device)
+        model = self._model
+        mixture = torch.from_numpy(np.ascontiguousarray(window)).to(self._device)
         if self.spread is None:
-            made = self._model.separate(mixture[:, None]).float().cpu().numpy()
+            hear = model.hear if isinstance(model, FinishedSeparator) else model.separate
+            made = hear(mixture[:, None]).float().cpu().numpy()
             return made.transpose(1, 0, 2)
         drawn = []
         for number in range(self.settings.samples):
@@ -223,7 +233,6 @@ def _loaded(settings: SeparatorSettings, device: str) -> SeparatorModel:
 
 def _adapt(model: SeparatorModel, steps: int, path: Path) -> None:
     """Set for how many steps the model fits shares to a recording."""
-    own = getattr(model, "settings", None)
-    if getattr(own, "output", None) != "shares" or not hasattr(model, "adapt"):
+    if not getattr(model, "adapts", False):
         raise BadCall(f"{path}: a model without shares to be fitted; leave adapt_steps out")
-    model.adapt = dataclasses.replace(model.adapt, steps=steps)
+    model.adapt = dataclasses.replace(model.adapt, steps=steps)  # type: ignore[attr-defined]

@@ -90,8 +90,8 @@ def _once(
     spectra, courses = [], []
     for number in range(shares.shape[1]):
         own = mixture * shares[:, number].clamp(min=1e-6) ** (1 / settings.power)
-        first = torch.rand(n_freqs, size, generator=generator) + 0.1
-        course = torch.rand(size, n_frames, generator=generator) + 0.1
+        first = torch.rand(n_freqs, size, generator=generator).to(own) + 0.1
+        course = torch.rand(size, n_frames, generator=generator).to(own) + 0.1
         course = course * own.mean((1, 2), keepdim=True) / (first @ course).mean()
         found = _updated(own, first.expand(len(own), -1, -1), course, settings.first_steps)
         spectra.append(found[0])

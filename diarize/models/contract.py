@@ -215,3 +215,18 @@ class Separator(Protocol):
     ) -> Float[Tensor, "batch source time"]:
         """The sound of each source, full scale 1, as long as the mixture."""
         ...
+
+
+@runtime_checkable
+class FinishedSeparator(Separator, Protocol):
+    """One whose `separate` is to `hear`, which may be done several times, and then to `finish`."""
+
+    def hear(self, mixture: Float[Tensor, "batch 1 time"]) -> Float[Tensor, "batch source time"]:
+        """A first answer for each row."""
+        ...
+
+    def finish(
+        self, mixture: Float[Tensor, "channel time"], heard: Float[Tensor, "channel source time"]
+    ) -> Float[Tensor, "channel source time"]:
+        """The answer for all channels of one recording, from first ones, or from their mean."""
+        ...

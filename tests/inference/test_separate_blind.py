@@ -92,7 +92,6 @@ def test_the_verb_writes_components_as_every_separator_does(song, tmp_path, caps
         (["--model", "nmf", "--stems", "drums"], "--stems is for trained weights"),
         (["--model", "hpss", "--passes", "2"], "--passes is for trained weights"),
         (["--model", "nmf", "--adapt-steps", "3"], "--adapt-steps is for trained weights"),
-        (["--adapt-steps", "3"], "a model without shares to be fitted; leave adapt_steps out"),
         (["--passes", "6"], "passes is 6; it must be from 1 to 5"),
         (["--components", "2"], "--components is 2; these weights have 4"),
         (["--model", "nmf", "--components", "9"], "components = 9; expected 1 to 8"),

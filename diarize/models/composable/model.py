@@ -61,6 +61,11 @@ class Composable(nn.Module):
         self.register_buffer("seen", torch.zeros((), dtype=torch.float64))
         self.phase = "compose"
 
+    @property
+    def adapts(self) -> bool:
+        """Whether there are shares that can be fitted to a recording."""
+        return self.settings.output == "shares"
+
     def begin(self, phase: str) -> None:
         """Set modes and what is to be trained for `phase`."""
         if phase not in self.phases:

@@ -8,6 +8,7 @@ from typing import Literal
 from diarize.codecs.rvq import RVQSettings
 from diarize.errors import BadCall
 from diarize.layers.codebook import CodebookRules
+from diarize.layers.lowrank import AdaptSettings
 
 
 @dataclass(frozen=True)
@@ -150,6 +151,7 @@ class RQVAESettings:
         codec: the codes of "codes".
         shaping_db: in training of network "spectrum", each stem's spectrum goes through a smooth
             curve drawn for it, of up to so many dB: instruments of other makes sound otherwise.
+        adapt: how shares are fitted to the recording at hand (network "spectrum" only).
         offset_quirk: the published standardisation, which takes 122.759 sixteen-bit steps from each
             stem; else none is taken.
         training_precision: "bfloat16" is faster on most machines.
@@ -171,6 +173,7 @@ class RQVAESettings:
     codec: RVQSettings = field(default_factory=RVQSettings)
     losses: LossSettings = field(default_factory=LossSettings)
     shaping_db: float = 0.0
+    adapt: AdaptSettings = field(default_factory=AdaptSettings)
     offset_quirk: bool = False
     training_precision: Literal["float32", "bfloat16"] = "float32"
 
@@ -186,5 +189,7 @@ class RQVAESettings:
                 raise BadCall("skips = 'quantised' of network 'waveform'; 'none' or 'plain' would be right")  # fmt: skip  # noqa: E501
             if self.output != "direct":
                 raise BadCall(f"output = {self.output!r} of network 'waveform'; 'direct' would be right")  # fmt: skip  # noqa: E501
+            if self.adapt.steps:
+                raise BadCall(f"adapt.steps = {self.adapt.steps} of network 'waveform'; 0 would be right")  # fmt: skip  # noqa: E501
         elif self.output == "direct":
             raise BadCall("output = 'direct' of network 'spectrum'; 'mixture' or 'codes' would be right")  # fmt: skip  # noqa: E501

@@ -15,7 +15,7 @@ from diarize.models.contract import Batch, Losses
 from diarize.models.rqvae import objective
 from diarize.models.rqvae.bottleneck import Bottleneck, Passed
 from diarize.models.rqvae.config import RQVAESettings
-from diarize.models.rqvae.separate import Taken, separate
+from diarize.models.rqvae.separate import Taken, finished
 from diarize.models.rqvae.shaping import shaped
 from diarize.models.rqvae.spectrum import Parts, Spectrum, SpectrumDecoder, SpectrumEncoder
 from diarize.models.rqvae.waveform import WaveformDecoder, WaveformEncoder
@@ -45,6 +45,7 @@ class RQVAE(nn.Module):
         self.sources, self.rate_hz = settings.sources, settings.rate_hz
         self.window_s = settings.window_s
         self.output = settings.output
+        self.adapt = settings.adapt
         self.outputs = ("direct",) if settings.network == "waveform" else ("mixture", "codes")
         self.spectrum, self.parts = Spectrum(settings.spectrum.n_fft), Parts(settings.spectrum)
         has_skips = settings.skips != "none"
@@ -75,9 +76,14 @@ class RQVAE(nn.Module):
         """How often a window is to be heard, each time in another key.
 
         Twice by our network: better by half a decibel on instruments it never heard. Once as
-        published, and once where codes are heard, of which there would be twice as many.
+        published.
         """
-        return 2 if self.output == "mixture" else 1
+        return 1 if self.settings.network == "waveform" else 2
+
+    @property
+    def adapts(self) -> bool:
+        """Whether shares can be fitted to a recording."""
+        return self.settings.network == "spectrum"
 
     def begin(self, phase: str) -> None:
         """Set modes and what is to be trained for `phase`."""
@@ -140,7 +146,18 @@ class RQVAE(nn.Module):
         self, mixture: Float[Tensor, "batch 1 time"]
     ) -> Float[Tensor, "batch source time"]:
         """The sound of each of `sources`, by `output`; codes learn nothing from it."""
-        return separate(self, mixture)
+        heard = self.hear(mixture)
+        return torch.cat([self.finish(*row) for row in zip(mixture, heard[:, None], strict=True)])
+
+    def hear(self, mixture: Float[Tensor, "batch 1 time"]) -> Float[Tensor, "batch source time"]:
+        """What the network alone makes of each row; `finish` makes stems of that."""
+        return self.take(mixture[:, 0]).sounds_of(self, mixture)
+
+    def finish(
+        self, mixture: Float[Tensor, "channel time"], heard: Float[Tensor, "channel source time"]
+    ) -> Float[Tensor, "channel source time"]:
+        """Stems of one recording, adapted to it, and by way of the codec if `output` says so."""
+        return finished(self, mixture, heard)
 
     def codes(
         self, mixture: Float[Tensor, "batch 1 time"]
