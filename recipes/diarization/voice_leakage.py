@@ -13,7 +13,8 @@ a model.safetensors of a training. Streams are told the true speakers' voices. F
   s, dB of code   whether the code tells on how much speech it rests, and how loud that was beside
                   the recording: a linear classifier of above or below the median, trained on TRAIN
 
-Intervals are 95 %, by bootstrap over recordings.
+Intervals are 95 %, by bootstrap over recordings; of each model but the first, the difference to the
+first is told, too.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from diarize.inference.known_recording import KnownRecording
 from diarize.inference.scenes import cast_of, scene
 from diarize.inference.voices import frame_of_each
 from diarize.models.msvae.speech.disentangle import talking_share
-from diarize.scoring.bootstrap import ratio_interval
+from diarize.scoring.bootstrap import N_RESAMPLES, ratio_interval
 from diarize.scoring.latent_classes import probabilities
 
 LEAST_S, MOST_S = 0.6, 20.0  # of speech in a place, as in training
@@ -118,15 +119,36 @@ def two_places(known: KnownRecording, rows, number: int):
     return voices, heard_s, level
 
 
-def interval(right: list[float], total: list[float]) -> str:
-    """The rate, and its interval over recordings."""
-    errors, totals = np.array(right), np.array(total)
-    found = ratio_interval(errors, totals, np.random.default_rng(0))
-    rate = errors.sum() / totals.sum()
-    return f"{rate:.3f} ({found.low:.3f}-{found.high:.3f})" if found else f"{rate:.3f}"
+@dataclass(frozen=True)
+class Rate:
+    """How often something was told right in each recording, of how many times, and by chance."""
+
+    right: list[float]
+    total: list[float]
+    chance: float
+
+    @property
+    def share(self) -> float:
+        """Told right, of all recordings together."""
+        return sum(self.right) / sum(self.total)
+
+    def __str__(self) -> str:
+        right, total = np.array(self.right), np.array(self.total)
+        found = ratio_interval(right, total, np.random.default_rng(0))
+        span = f" ({found.low:.3f}-{found.high:.3f})" if found else ""
+        return f"{self.share:.3f}{span}   chance {self.chance:.3f}"
+
+    def less(self, other: Rate) -> tuple[float, float, float]:
+        """The share less another's of the same recordings, and 95 %: these are drawn for both."""
+        changed, total = np.array(self.right) - np.array(other.right), np.array(self.total)
+        draws = np.random.default_rng(0).multinomial(
+            len(total), np.full(len(total), 1 / len(total)), size=N_RESAMPLES
+        )
+        low, high = np.quantile((draws @ changed) / (draws @ total), [0.025, 0.975])
+        return float(changed.sum() / total.sum()), float(low), float(high)
 
 
-def speakers_of_latents(recordings: list[Told]) -> tuple[str, float]:
+def speakers_of_latents(recordings: list[Told]) -> Rate:
     """How often a step's latents tell who talks, and the share of the commonest speaker."""
     right, commonest, total = [], [], []
     for one in recordings:
@@ -143,10 +165,10 @@ def speakers_of_latents(recordings: list[Told]) -> tuple[str, float]:
         right.append(float((classes[said.argmax(1)] == one.speaker[second]).sum()))
         commonest.append(float((one.speaker[second] == classes[counts.argmax()]).sum()))
         total.append(float(len(second)))
-    return interval(right, total), sum(commonest) / sum(total)
+    return Rate(right, total, sum(commonest) / sum(total))
 
 
-def codes_found(recordings: list[Told], *, anywhere: bool) -> tuple[str, float]:
+def codes_found(recordings: list[Told], *, anywhere: bool) -> Rate:
     """How often a code by one place is most like its own by the other, and how often by chance."""
     unit = [one.codes / np.linalg.norm(one.codes, axis=-1, keepdims=True) for one in recordings]
     right, total, chance = [], [], []
@@ -166,10 +188,10 @@ def codes_found(recordings: list[Told], *, anywhere: bool) -> tuple[str, float]:
         right.append(hits)
         total.append(asked)
         chance.append(by_chance)
-    return interval(right, total), sum(chance) / sum(total)
+    return Rate(right, total, sum(chance) / sum(total))
 
 
-def fact_of_codes(train: list[Told], test: list[Told], fact: str) -> tuple[str, float]:
+def fact_of_codes(train: list[Told], test: list[Told], fact: str) -> Rate:
     """How often a code tells whether a fact of its place is above the median; chance."""
     middle = np.nanmedian(np.concatenate([getattr(one, fact).ravel() for one in train]))
 
@@ -188,7 +210,7 @@ def fact_of_codes(train: list[Told], test: list[Told], fact: str) -> tuple[str, 
         total.append(float(len(truth)))
         ones += float(truth.sum())
     share = ones / sum(total)
-    return interval(right, total), max(share, 1 - share)
+    return Rate(right, total, max(share, 1 - share))
 
 
 def gathered(model, folder: Path, speaker, *, latents_too: bool) -> list[Told]:
@@ -214,6 +236,7 @@ def main() -> int:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     speaker = load_speaker_network("campplus")
+    first: dict[str, Rate] = {}
     for path in arguments.models:
         model = load_attributor(path)
         train = gathered(model, arguments.train, speaker, latents_too=False)
@@ -228,8 +251,13 @@ def main() -> int:
             "s of code": fact_of_codes(train, test, "heard_s"),
             "dB of code": fact_of_codes(train, test, "level"),
         }
-        for name, (rate, chance) in rows.items():
-            sys.stdout.write(f"  {name:30s} {rate}   chance {chance:.3f}\n")
+        first = first or rows
+        for name, rate in rows.items():
+            change = ""
+            if first is not rows:
+                mean, low, high = rate.less(first[name])
+                change = f"   to the first {mean:+.3f} ({low:+.3f} to {high:+.3f})"
+            sys.stdout.write(f"  {name:30s} {rate}{change}\n")
         sys.stdout.flush()
     return 0
 

@@ -97,14 +97,12 @@ def recording(codes, speaker=(), latents=(), heard_s=None):
 def test_codes_are_found_among_those_there_are():
     same, turned = [[1, 0], [1, 0.1]], [[0, 1], [0.1, 1]]
     mixed = recording([[[1, 0], [0, 1]], [[0, 1], [1, 0]], [[np.nan] * 2] * 2])
-    found, chance = voice_leakage.codes_found([recording([same, turned]), mixed], anywhere=False)
-    assert found.startswith("0.500 ")  # the second has both for the other, one has none
-    assert chance == 0.5
-    found, chance = voice_leakage.codes_found(
-        [recording([same]), recording([turned])], anywhere=True
-    )
-    assert found.startswith("1.000 ")
-    assert chance == 0.5
+    found = voice_leakage.codes_found([recording([same, turned]), mixed], anywhere=False)
+    # the second has both for the other, and one without two places
+    assert (found.share, found.chance) == (0.5, 0.5)
+    apart = [recording([same]), recording([turned])]
+    found = voice_leakage.codes_found(apart, anywhere=True)
+    assert (found.share, found.chance) == (1.0, 0.5)
 
 
 def test_latents_that_know_the_speaker_tell_him_and_others_do_not():
@@ -112,10 +110,10 @@ def test_latents_that_know_the_speaker_tell_him_and_others_do_not():
     noise = np.random.default_rng(0).normal(size=(400, 3))
     knowing = recording([[[1, 0], [1, 0]]], speaker, noise + 4 * speaker[:, None])
     blind = recording([[[1, 0], [1, 0]]], speaker, noise)
-    told, chance = voice_leakage.speakers_of_latents([knowing, knowing])
-    assert float(told.split()[0]) > 0.95
-    assert chance == 0.5
-    assert float(voice_leakage.speakers_of_latents([blind, blind])[0].split()[0]) < 0.6
+    found = voice_leakage.speakers_of_latents([knowing, knowing])
+    assert found.share > 0.95
+    assert found.chance == 0.5
+    assert voice_leakage.speakers_of_latents([blind, blind]).share < 0.6
 
 
 def test_what_a_code_tells_of_its_place_is_told_by_others():
@@ -123,10 +121,15 @@ def test_what_a_code_tells_of_its_place_is_told_by_others():
     codes = chance.normal(size=(30, 2, 2))
     places = np.repeat(codes[:, None, :, 0], voice_leakage.DRAWS, 1)
     knowing = recording(codes, heard_s=places)
-    assert (
-        float(voice_leakage.fact_of_codes([knowing], [knowing] * 2, "heard_s")[0].split()[0]) > 0.9
-    )
+    assert voice_leakage.fact_of_codes([knowing], [knowing] * 2, "heard_s").share > 0.9
     blind = recording(chance.normal(size=(30, 2, 2)), heard_s=places)
-    found, commonest = voice_leakage.fact_of_codes([knowing], [blind] * 2, "heard_s")
-    assert float(found.split()[0]) < 0.75
-    assert commonest == pytest.approx(0.5, abs=0.01)
+    found = voice_leakage.fact_of_codes([knowing], [blind] * 2, "heard_s")
+    assert found.share < 0.75
+    assert found.chance == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_rate_less_another_is_of_the_same_recordings():
+    one = voice_leakage.Rate([6.0, 12.0], [10.0, 20.0], 0.3)
+    other = voice_leakage.Rate([5.0, 10.0], [10.0, 20.0], 0.3)
+    assert one.less(other) == pytest.approx((0.1, 0.1, 0.1))
+    assert str(one) == "0.600 (0.600-0.600)   chance 0.300"
