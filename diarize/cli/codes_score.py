@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--train", type=Path, required=True, metavar="STEMS", help="songs that were trained on")
     add("--develop", type=Path, required=True, metavar="STEMS", help="songs to set baselines by")
     add("--train-songs", type=int, metavar="N", help="only the first N of --train, by name")
-    add("--weights", metavar="FILE", help="trained weights (default: those that ship, if any do)")
+    add("--weights", metavar="FILE", help="trained weights (default: those that ship)")
     add("--n", type=int, default=0, metavar="N", help="windows to make for the Fréchet distance")
     add("--temperature", type=float, default=1.0, metavar="T", help="of those (default: 1)")
     add("--top-p", type=float, default=1.0, metavar="P", help="of those (default: 1)")

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--n", type=int, default=1, metavar="N", help="pieces to make (default: 1)")
     add("--seconds", type=float, metavar="S", help="of each piece (default: as long as can be)")
     add("--given", type=Path, metavar="PATH", help="what to go on from, or to fill in")
-    add("--weights", metavar="FILE", help="trained weights (default: those that ship, if any do)")
+    add("--weights", metavar="FILE", help="trained weights (default: those that ship)")
     for name in MAKERS:
         _maker(name).add_arguments(parser.add_argument_group(f"--model {name}"))
     add_machine_arguments(parser)

@@ -23,7 +23,7 @@ from diarize.errors import BadCall, BadFile, MissingWeights
 from diarize.layers.codebook import CodebookRules
 from diarize.layers.conv import FrameBlock
 from diarize.layers.residual_codebooks import ResidualCodebooks
-from diarize.weights import KNOWN, find_weights
+from diarize.weights import find_weights
 
 WEIGHTS = "rqtransformer"  # the file of which the codec is a part
 PART = "codec"  # by this name
@@ -196,21 +196,16 @@ class CoarseCodec(nn.Module):
 
 
 def find_trained(path: Path | str | None = None) -> Path:
-    """The file of a trained rqtransformer: the one at `path`, or the one that ships if one does.
+    """The file of a trained rqtransformer: the one at `path`, or the one that ships.
 
     Raises:
         MissingWeights: there is none.
     """
-    if path is not None and str(path) != WEIGHTS:
-        if not Path(path).is_file():
-            raise MissingWeights(f"{path}: no such file; wanted the weights of an {WEIGHTS}")
-        return Path(path)
-    if WEIGHTS not in KNOWN:
-        raise MissingWeights(
-            f"no weights of an {WEIGHTS} ship; name a file that "
-            "`diarize train --conf egs/slakh/conf/rqtransformer.toml` wrote"
-        )
-    return find_weights(WEIGHTS)
+    if path is None or str(path) == WEIGHTS:
+        return find_weights(WEIGHTS)
+    if not Path(path).is_file():
+        raise MissingWeights(f"{path}: no such file; wanted the weights of an {WEIGHTS}")
+    return Path(path)
 
 
 def load_coarse(weights: Path | str | None = None) -> CoarseCodec:

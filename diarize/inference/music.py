@@ -63,10 +63,10 @@ class MusicMaker:
     """
 
     def __init__(self, model: str | Path = DEFAULT_MODEL, device: str = "cpu") -> None:
-        """With the weights in a file, or those that ship if any do.
+        """With the weights in a file, or those that ship.
 
         Raises:
-            MissingWeights, BadFile: there are none, or they are of another model.
+            MissingWeights, BadFile: no such file, or it is of another model.
         """
         path = find_trained(model)
         found = as_module(load_model(path))

@@ -84,6 +84,13 @@ KNOWN = {
             file="weights/composable.safetensors",
         ),
         Weights(
+            "rqtransformer",
+            licence="Apache-2.0",
+            source="egs/slakh/conf/rqtransformer_codes.toml",
+            package=OURS,
+            file="weights/rqtransformer.safetensors",
+        ),
+        Weights(
             "instruments",
             licence="Apache-2.0",
             source="egs/slakh/conf/instruments.toml",
