@@ -206,7 +206,8 @@ class InstrumentClassifier(nn.Module):
         """Probabilities of scores: the surer, the lower the temperature.
 
         >>> scores = torch.tensor([[2.0, 0.0]])
-        >>> [round(InstrumentClassifier.probabilities(scores, at)[0, 0].item(), 3) for at in (1.0, 2.0)]
+        >>> made = [InstrumentClassifier.probabilities(scores, at) for at in (1.0, 2.0)]
+        >>> [round(one[0, 0].item(), 3) for one in made]
         [0.881, 0.731]
         """
         return (scores / temperature).softmax(1)
