@@ -48,7 +48,7 @@ def following_weights(turns: Int[np.ndarray, " speaker"]) -> Float[np.ndarray, "
     return weights
 
 
-def concentration(weights: Sequence[Float[np.ndarray, " speaker"]]) -> float:
+def concentration(weights: Sequence[Float[np.ndarray, " _speaker"]]) -> float:
     """The concentration of the symmetric Dirichlet distribution they come from, by moments.
 
     For n speakers and a concentration of a, the mean sum of squares is (a + 1) / (n a + 1).

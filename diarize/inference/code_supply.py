@@ -76,7 +76,7 @@ class CodeSupply:
             raise BadFile(f"{self.place}: no codes; run diarize prepare codes first")
 
     @cached_property
-    def _songs(self) -> list[Int64[np.ndarray, "slot frame"]]:
+    def _songs(self) -> list[Int64[np.ndarray, "slot _frame"]]:
         return [read_codes(path).codes for path in self.paths]
 
     @cached_property

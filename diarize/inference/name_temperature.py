@@ -24,7 +24,7 @@ from diarize.models.baselines.instrument_classifier import InstrumentClassifier
 from diarize.training.shipped import describe
 
 LOWEST, HIGHEST, N_TRIED = 0.1, 10.0, 401  # temperatures that are tried, each 1.2 % above the last
-Heard = tuple[Float[Tensor, "window class"], int]  # a component's scores, and what it truly is
+Heard = tuple[Float[Tensor, "_window class"], int]  # a component's scores, and what it truly is
 
 
 def calibrated(weights: Path, stems: Path) -> dict[str, Any]:

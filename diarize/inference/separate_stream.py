@@ -14,6 +14,7 @@ Sound = Float32[np.ndarray, "_channel _time"]  # of lengths that need not agree
 Stems = Float32[np.ndarray, "_source _channel _time"]
 Separate = Callable[[Sound], Stems]
 SHARE_HOP = 512  # samples that have one share of what lies above the model's band
+STRETCH = 1 << 16  # samples that go back to the song's rate at a time
 _FAINTEST = 1e-10
 
 
@@ -54,7 +55,9 @@ def separated(
         flat = stems.reshape(n_sources * n_channels, -1)
         rows = np.concatenate([flat, low, shares]) if with_highs else flat
         back = back or _Channels(len(rows), model_hz, rate_hz)
-        yield from _joined(mixture, back.push(rows), n_sources, n_channels)
+        for at in range(0, rows.shape[1], STRETCH):
+            here = rows[:, at : at + STRETCH]
+            yield from _joined(mixture, back.push(here), n_sources, n_channels)
     if back is not None:
         n_rows = back.n_channels
         n_sources = (

@@ -22,6 +22,7 @@ from diarize.models.rqvae.waveform import WaveformDecoder, WaveformEncoder
 
 STEPS = 32768.0  # of sixteen-bit samples to full scale, in which the published code counts
 OFFSET_STEPS, SPREAD_STEPS = 122.759, 2359.9309  # by which it standardises
+PIECE_S, BESIDE_S = 10.0, 1.5  # of a long recording: heard at a time, and heard on either side
 MOST_FOR_CODEC = 2  # data of a batch that the codec learns from: means need no more
 
 
@@ -150,8 +151,25 @@ class RQVAE(nn.Module):
         return torch.cat([self.finish(*row) for row in zip(mixture, heard[:, None], strict=True)])
 
     def hear(self, mixture: Float[Tensor, "batch 1 time"]) -> Float[Tensor, "batch source time"]:
-        """What the network alone makes of each row; `finish` makes stems of that."""
-        return self.take(mixture[:, 0]).sounds_of(self, mixture)
+        """What the network alone makes of each row; `finish` makes stems of that.
+
+        Row by row and piece by piece, with what is around a piece heard besides: what is heard may
+        be long, and the memory that takes is that of a piece.
+        """
+        if self.settings.network == "waveform":
+            return self.take(mixture[:, 0]).sounds_of(self, mixture)
+        hop = self.spectrum.hop
+        piece, beside = (max(1, round(s * self.rate_hz / hop)) * hop for s in (PIECE_S, BESIDE_S))
+        rows = []
+        for row in mixture.split(1):
+            made = []
+            for start in range(0, row.shape[2], piece):
+                first = max(0, start - beside)
+                part = row[:, :, first : start + piece + beside]
+                found = self.take(part[:, 0]).sounds_of(self, part)
+                made.append(found[:, :, start - first :][:, :, :piece])
+            rows.append(torch.cat(made, 2))
+        return torch.cat(rows)
 
     def finish(
         self, mixture: Float[Tensor, "channel time"], heard: Float[Tensor, "channel source time"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -78,21 +79,24 @@ def adapted(
     In the parts of bands that the network has. Channels have spectra in common, and courses of
     time of their own.
     """
-    whole, stems, parts = (
-        model.spectrum.forward(mixture),
-        model.spectrum.forward(heard),
-        model.parts,
-    )
+    whole, parts = model.spectrum.forward(mixture), model.parts
     powers = parts.sums(whole.real.square() + whole.imag.square())
-    like = parts.sums(whole.real[:, None] * stems.real + whole.imag[:, None] * stems.imag)
-    shares = (like / powers[:, None].clamp(min=_TINY)).clamp(0, 1) + _TINY
+    shares = torch.empty(*heard.shape[:2], *powers.shape[1:]).to(powers)
+    every = list(itertools.product(*map(range, heard.shape[:2])))  # alone: spectra take much memory
+    for number, stem in every:
+        own, mixed = model.spectrum.forward(heard[number, stem]), whole[number]
+        like = parts.sums(mixed.real * own.real + mixed.imag * own.imag)
+        shares[number, stem] = (like / powers[number].clamp(min=_TINY)).clamp(0, 1) + _TINY
     shares = shares / shares.sum(1, keepdim=True)
     in_one = shares.permute(1, 3, 0, 2).flatten(2)[None]  # frames of channels one after another
     generator = torch.Generator().manual_seed(0)
     found = fitted(in_one, powers.permute(2, 0, 1).flatten(1)[None], model.adapt, generator)
-    every = found[0].unflatten(2, powers.shape[:2]).permute(2, 0, 3, 1)
-    every = parts.spread(hushed(every, shares, powers))
-    return model.spectrum.inverse(whole[:, None] * every, mixture.shape[1])
+    fits = found[0].unflatten(2, powers.shape[:2]).permute(2, 0, 3, 1)
+    fits, made = hushed(fits, shares, powers), torch.empty_like(heard)
+    for number, stem in every:
+        one = whole[number] * parts.spread(fits[number, stem])
+        made[number, stem] = model.spectrum.inverse(one, mixture.shape[1])
+    return made
 
 
 def hushed(found: Shares, heard: Shares, powers: Float[Tensor, "channel frame part"]) -> Shares:
