@@ -17,7 +17,7 @@ from typing import Any
 from diarize.corpora.midi_song import Song, find_midi, read_song
 from diarize.corpora.rendered_settings import PartSettings, RenderedSettings
 from diarize.corpora.rendered_track import METADATA, render_track
-from diarize.corpora.soundfont import Soundfont, find_soundfonts, read_soundfont
+from diarize.corpora.soundfont import Soundfont, find_soundfonts, pooled, read_soundfont
 from diarize.corpora.synthesizer import synthesizer
 from diarize.corpora.take import plan_take, sources_of
 from diarize.errors import BadFile
@@ -78,7 +78,7 @@ def prepare_rendered(
         place, how = folder / track.part / track.name, settings.parts[track.part]
         song = read_song(track.song.path)
         take = plan_take(song, track.soundfont, track.take, how, settings)
-        render_track(place, take, track.soundfont, plays, settings, stamp)
+        render_track(place, take, plays, settings, stamp)
     path = folder / SUMMARY
     stamps = [stamp_of(track, settings, plays.name) for track in plan.tracks]
     places = [folder / track.part / track.name for track in plan.tracks]
@@ -163,7 +163,7 @@ def _against(song: Song, settings: RenderedSettings, songs: Mapping[str, Listed]
 
 
 def _soundfonts(folder: Path, settings: RenderedSettings, plan: Plan) -> dict[str, Soundfont]:
-    wanted = sorted({name for part in settings.parts.values() for name in part.soundfonts})
+    wanted = settings.soundfont_names()
     folders = (folder / "soundfonts", *settings.soundfont_folders)
     found = find_soundfonts(folders)
     soundfonts = {}
@@ -182,9 +182,10 @@ def _soundfonts(folder: Path, settings: RenderedSettings, plan: Plan) -> dict[st
 def _fonts_of(
     name: str, part: PartSettings, soundfonts: dict[str, Soundfont], plan: Plan
 ) -> list[Soundfont]:
-    fonts = [soundfonts[one] for one in part.soundfonts if one in soundfonts]
+    pools = [[one for one in names.split("+") if one in soundfonts] for names in part.soundfonts]
+    fonts = [pooled([soundfonts[one] for one in pool]) for pool in pools if pool]
     if not fonts:
-        reasons = "; ".join(plan.skipped_soundfonts[one] for one in part.soundfonts)
+        reasons = "; ".join(plan.skipped_soundfonts.values())
         raise BadFile(f"[data.parts.{name}]: no soundfont that can be used: {reasons}")
     return fonts
 
@@ -205,10 +206,10 @@ def _save_summary(
 ) -> None:
     """Write what there is: of each part, its tracks, songs and soundfonts; what was left out."""
     trained = {
-        font
+        name
         for part in settings.parts.values()
         if part.songs == "train"
-        for font in part.soundfonts
+        for name in part.soundfont_names()
     }
     parts: dict[str, Any] = {}
     for name, part in settings.parts.items():
@@ -220,7 +221,7 @@ def _save_summary(
             "tracks": len(own),
             "songs": sorted({stamp["song"] for stamp in own}),
             "soundfonts": sorted({stamp["soundfont"] for stamp in own}),
-            "soundfonts_unseen": not trained & set(part.soundfonts),
+            "soundfonts_unseen": not trained & set(part.soundfont_names()),
         }
     summary = {
         "corpus": "rendered",

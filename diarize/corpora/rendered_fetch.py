@@ -84,7 +84,7 @@ def _copy(path: Path, target: Path) -> bool:
 def _link_soundfonts(
     folder: Path, settings: RenderedSettings, soundfonts: Sequence[Path]
 ) -> list[str]:
-    wanted = sorted({name for part in settings.parts.values() for name in part.soundfonts})
+    wanted = settings.soundfont_names()
     found = find_soundfonts([*soundfonts, folder, *settings.soundfont_folders])
     notes = []
     for name in wanted:

@@ -45,7 +45,8 @@ class Variation:
 class PartSettings:
     """A part of the corpus, a folder of tracks: songs of one split, each played `takes` times.
 
-    Take after take goes through the soundfonts in turn. Without `varied`, a song is played as it
+    Take after take goes through the soundfonts in turn; "ONE+OTHER" is both as one, for files that
+    hold some instruments only. Without `varied`, a song is played as it
     is written. With `excerpt_s`, a take is so many seconds from anywhere in the song; 0: all of it.
     """
 
@@ -62,6 +63,10 @@ class PartSettings:
             raise BadCall("soundfonts = []; expected at least one name")
         if self.takes < 1:
             raise BadCall(f"takes = {self.takes}; expected 1 or more")
+
+    def soundfont_names(self) -> list[str]:
+        """The name of each soundfont, once."""
+        return list(dict.fromkeys(name for one in self.soundfonts for name in one.split("+")))
 
 
 def _usual_parts() -> dict[str, PartSettings]:
@@ -135,6 +140,10 @@ class RenderedSettings:
             raise BadCall(f"min_s = {self.min_s}, max_s = {self.max_s}; expected 0 < min <= max")
         if not self.peak_dbfs <= 0:
             raise BadCall(f"peak_dbfs = {self.peak_dbfs}; expected 0 or less")
+
+    def soundfont_names(self) -> list[str]:
+        """The names of all soundfonts of all parts, each once, in order."""
+        return sorted({name for part in self.parts.values() for name in part.soundfont_names()})
 
     def split_of(self, fingerprint: str) -> str:
         """The split of a song, by the hash of its notes.

@@ -25,7 +25,6 @@ from diarize.corpora.instruments import class_of_source
 from diarize.corpora.loudness import loudness
 from diarize.corpora.midi_song import save_midi
 from diarize.corpora.rendered_settings import RenderedSettings
-from diarize.corpora.soundfont import Soundfont
 from diarize.corpora.synthesizer import RATE_HZ, Synthesizer
 from diarize.corpora.take import Player, Take
 from diarize.errors import BadFile
@@ -51,7 +50,6 @@ class Stem:
 def render_track(
     folder: Path,
     take: Take,
-    soundfont: Soundfont,
     plays: Synthesizer,
     settings: RenderedSettings,
     stamp: dict[str, Any],
@@ -61,7 +59,7 @@ def render_track(
     Raises:
         BadFile: the soundfont cannot be played, or the folder cannot be written.
     """
-    stems = [_stem(player, soundfont, plays, settings) for player in take.players]
+    stems = [_stem(player, plays, settings) for player in take.players]
     heard = [stem for stem in stems if not stem.is_silent]
     overall = _overall_gain([stem.samples for stem in heard], settings.peak_dbfs)
     whole_numbers = [_int16(overall * stem.samples) for stem in stems]
@@ -80,7 +78,7 @@ def render_track(
         _save(unfinished / "mix.flac", mix, settings.rate_hz)
         every = [stem.player.performance.score() for stem in stems]
         save_midi(unfinished / "all_src.mid", every, take.duration_s)
-        facts = _metadata(take, stems, soundfont, overall, settings) | {"rendered": stamp}
+        facts = _metadata(take, stems, overall, settings) | {"rendered": stamp}
         _save_yaml(unfinished / METADATA, facts)
         shutil.rmtree(folder, ignore_errors=True)
         unfinished.replace(folder)
@@ -90,11 +88,9 @@ def render_track(
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _stem(
-    player: Player, soundfont: Soundfont, plays: Synthesizer, settings: RenderedSettings
-) -> Stem:
+def _stem(player: Player, plays: Synthesizer, settings: RenderedSettings) -> Stem:
     """A player's sound, as loud as all others but for its gain."""
-    played = plays.play(soundfont, player.performance)
+    played = plays.play(player.performance)
     samples = resample(played, RATE_HZ, settings.rate_hz)
     n_samples = round(player.performance.duration_s * settings.rate_hz)
     samples = np.pad(samples, (0, max(n_samples - len(samples), 0)))[:n_samples]
@@ -129,7 +125,6 @@ def _save(path: Path, samples: Int[np.ndarray, " time"], rate_hz: int) -> None:
 def _metadata(
     take: Take,
     stems: Sequence[Stem],
-    soundfont: Soundfont,
     overall: float,
     settings: RenderedSettings,
 ) -> dict[str, Any]:
@@ -151,7 +146,7 @@ def _metadata(
                 "is_drum": stem.player.source == "drums",
                 "midi_program_name": stem.player.performance.preset.name,
                 "midi_saved": True,
-                "plugin_name": f"{soundfont.name}:{_place(stem)}",
+                "plugin_name": _place(stem),
                 "program_num": stem.player.program,
             }
             for number, stem in enumerate(stems)
@@ -161,7 +156,7 @@ def _metadata(
 
 def _place(stem: Stem) -> str:
     preset = stem.player.performance.preset
-    return f"{preset.bank}:{preset.number}"
+    return f"{preset.path.stem}:{preset.bank}:{preset.number}"
 
 
 def _save_yaml(path: Path, facts: dict[str, Any]) -> None:

@@ -19,24 +19,20 @@ _ENDINGS = (".sf2", ".sf3")
 
 @dataclass(frozen=True)
 class Preset:
-    """An instrument of a soundfont: its bank and number there, and its name."""
+    """An instrument of a soundfont: its bank and number there, its name, and the file it is in."""
 
     bank: int
     number: int
     name: str
+    path: Path
 
 
 @dataclass(frozen=True)
 class Soundfont:
-    """A sound file of instruments; its name is that of the file, without the ending."""
+    """A sound file of instruments, or several as one; `name` is what settings call it."""
 
-    path: Path
+    name: str
     presets: tuple[Preset, ...]
-
-    @property
-    def name(self) -> str:
-        """What settings call it."""
-        return self.path.stem
 
     def players(self, source: str) -> list[Preset]:
         """The presets that can play a class of instruments, in order."""
@@ -45,10 +41,20 @@ class Soundfont:
         wanted = programs_of(source)
         return [one for one in self.presets if one.bank in MUSICAL_BANKS and one.number in wanted]
 
-    def preset(self, program: int) -> Preset | None:
-        """The plain preset of a program (128: the standard kit of drums), if there is one."""
-        bank, number = (DRUM_BANK, 0) if program == DRUMS else (0, program)
-        return next((one for one in self.presets if (one.bank, one.number) == (bank, number)), None)
+    def plain(self, program: int) -> list[Preset]:
+        """The plain preset of a program (128: the standard kit of drums), of each file with one."""
+        place = (DRUM_BANK, 0) if program == DRUMS else (0, program)
+        return [one for one in self.presets if (one.bank, one.number) == place]
+
+
+def pooled(soundfonts: Sequence[Soundfont]) -> Soundfont:
+    """Several soundfonts as one, whose name is theirs with "+" between them.
+
+    For files that hold some instruments only, as kits of drums: each part of a song is played by
+    a preset of any of them.
+    """
+    presets = tuple(preset for one in soundfonts for preset in one.presets)
+    return Soundfont("+".join(one.name for one in soundfonts), presets)
 
 
 def read_soundfont(path: Path | str) -> Soundfont:
@@ -71,12 +77,12 @@ def read_soundfont(path: Path | str) -> Soundfont:
             for name, where, length in _chunks(file, said):
                 if name == b"phdr":
                     file.seek(where)
-                    presets = _presets(file.read(length))
+                    presets = _presets(file.read(length), path)
     except (OSError, struct.error) as error:
         raise BadFile(f"{path}: cannot be read ({error})") from None
     if not presets:
         raise BadFile(f"{path}: a soundfont without presets")
-    return Soundfont(path, tuple(sorted(presets, key=lambda one: (one.bank, one.number))))
+    return Soundfont(path.stem, tuple(sorted(presets, key=lambda one: (one.bank, one.number))))
 
 
 def find_soundfonts(folders: Sequence[Path]) -> dict[str, Path]:
@@ -105,10 +111,10 @@ def _chunks(file, end: int) -> Iterator[tuple[bytes, int, int]]:  # type: ignore
             place += file.read(1) == b"\0"
 
 
-def _presets(table: bytes) -> list[Preset]:
+def _presets(table: bytes, path: Path) -> list[Preset]:
     rows = [_HEADER.unpack_from(table, at) for at in range(0, len(table) - 37, _HEADER.size)]
     named = [
-        Preset(bank, number, name.split(b"\0")[0].decode("latin-1").strip())
+        Preset(bank, number, name.split(b"\0")[0].decode("latin-1").strip(), path)
         for name, number, bank, *_ in rows[:-1]  # the last only ends the table
     ]
     return [one for one in named if one.bank <= DRUM_BANK and one.number < 128]

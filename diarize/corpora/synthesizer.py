@@ -20,7 +20,7 @@ from jaxtyping import Float
 
 from diarize.corpora.instruments import DRUM_CHANNEL
 from diarize.corpora.midi_song import Event, save_midi
-from diarize.corpora.soundfont import DRUM_BANK, Preset, Soundfont
+from diarize.corpora.soundfont import DRUM_BANK, Preset
 from diarize.errors import BadCall, BadFile
 
 RATE_HZ = 44100  # of most samples in soundfonts
@@ -58,7 +58,7 @@ class Synthesizer(Protocol):
 
     name: str
 
-    def play(self, soundfont: Soundfont, performance: Performance) -> Float[np.ndarray, " time"]:
+    def play(self, performance: Performance) -> Float[np.ndarray, " time"]:
         """The sound of a performance, mono at 44.1 kHz, as long as it lasts."""
         ...
 
@@ -92,7 +92,7 @@ class FluidSynth:
     def __init__(self, program: str) -> None:
         self.program = program
 
-    def play(self, soundfont: Soundfont, performance: Performance) -> Float[np.ndarray, " time"]:
+    def play(self, performance: Performance) -> Float[np.ndarray, " time"]:
         """The sound of a performance, mono at 44.1 kHz, as long as it lasts.
 
         Raises:
@@ -101,12 +101,13 @@ class FluidSynth:
         n_samples = round(performance.duration_s * RATE_HZ)
         with tempfile.TemporaryDirectory() as folder:
             score, sound = Path(folder, "score.mid"), Path(folder, "sound.wav")
+            path = performance.preset.path
             save_midi(score, [performance.score()], performance.duration_s)
             command = [self.program, "-niq", "-r", str(RATE_HZ), "-g", str(GAIN), "-C", "0"]
             command += ["-R", str(int(performance.room > 0))]
             command += ["-o", f"synth.reverb.room-size={performance.room:.3f}"]
             command += ["-o", "synth.dynamic-sample-loading=1", "-o", "synth.polyphony=512"]
-            command += ["-T", "wav", "-O", "float", "-F", str(sound), str(soundfont.path)]
+            command += ["-T", "wav", "-O", "float", "-F", str(sound), str(path)]
             try:
                 done = subprocess.run(
                     [*command, str(score)],
@@ -118,10 +119,10 @@ class FluidSynth:
                 )
                 samples, _ = soundfile.read(sound, dtype="float32", always_2d=True)
             except (OSError, subprocess.TimeoutExpired, soundfile.LibsndfileError) as error:
-                raise BadFile(f"{soundfont.path}: fluidsynth cannot play it ({error})") from None
-        if done.returncode or "Failed to load SoundFont" in done.stderr:
+                raise BadFile(f"{path}: fluidsynth cannot play it ({error})") from None
+        if done.returncode or "fluidsynth: error" in done.stderr:  # it may play its own font then
             said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-            raise BadFile(f"{soundfont.path}: fluidsynth cannot play it ({said})")
+            raise BadFile(f"{path}: fluidsynth cannot play it ({said})")
         return _fitted(samples.mean(axis=1), n_samples)
 
 
@@ -133,13 +134,13 @@ class TinySoundFont:
     def __init__(self) -> None:
         self._loaded: tuple[Path, Any, int] | None = None
 
-    def play(self, soundfont: Soundfont, performance: Performance) -> Float[np.ndarray, " time"]:
+    def play(self, performance: Performance) -> Float[np.ndarray, " time"]:
         """The sound of a performance, mono at 44.1 kHz, as long as it lasts; without a room.
 
         Raises:
             BadFile: TinySoundFont cannot load the soundfont.
         """
-        synth, font = self._synth(soundfont.path)
+        synth, font = self._synth(performance.preset.path)
         channel, preset = performance.channel, performance.preset
         for controller in (120, 121):  # no sound, and the controllers as at first
             synth.control_change(channel, controller, 0)

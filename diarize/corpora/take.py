@@ -142,9 +142,10 @@ def _preset(
     able = soundfont.players(source)
     is_other, choice = chance.random() < variety, int(chance.integers(2**31))
     own = instrument.program if instrument.source == source else _stand_in(instrument, source)
-    preset = soundfont.preset(own)
-    if able and (is_other or preset is None):
-        preset = able[choice % len(able)]
+    alike = soundfont.plain(own)
+    if able and (is_other or not alike):
+        alike = able
+    preset = alike[choice % len(alike)] if alike else None
     return (DRUMS if source == "drums" or preset is None else preset.number), preset
 
 

@@ -13,7 +13,7 @@ from diarize.corpora.rendered import plan_tracks, prepare_rendered
 from diarize.corpora.rendered_fetch import fetch_rendered
 from diarize.corpora.rendered_settings import PartSettings, RenderedSettings, Variation
 from diarize.corpora.slakh import slakh_songs
-from diarize.corpora.soundfont import Preset, read_soundfont
+from diarize.corpora.soundfont import pooled, read_soundfont
 from diarize.corpora.synthesizer import Performance, synthesizer
 from diarize.corpora.take import plan_take, sources_of
 from diarize.errors import BadCall, BadFile
@@ -26,7 +26,7 @@ class Tones:
 
     name = "tones"
 
-    def play(self, soundfont, performance):
+    def play(self, performance):
         samples = np.zeros(round(performance.duration_s * 44100), np.float32)
         started = {}
         for event in performance.events:
@@ -138,6 +138,31 @@ def test_takes_differ_and_other_seeds_give_others(place):
     other = plan_take(song, font, 0, part, settings(seed=1))
     assert len({one.duration_s for one in (first, second, other)}) == 3
     assert plan_take(song, font, 0, part, settings()) == first
+
+
+def test_a_pool_of_soundfonts_plays_each_part_by_one_that_can(place):
+    fonts = place / "soundfonts"
+    save_soundfont(fonts / "kits.sf2", ((128, 0),))
+    save_soundfont(fonts / "strings.sf2", ((0, 33), (0, 27)))
+    song = read_song(place / "midi" / "song0.mid")
+    pool = pooled([read_soundfont(fonts / f"{name}.sf2") for name in ("kits", "strings")])
+    take = plan_take(song, pool, 0, PartSettings("train", ("kits+strings",)), settings())
+    played = {one.source: one.performance.preset.path.stem for one in take.players}
+    assert played == {"bass": "strings", "drums": "kits", "guitar": "strings"}  # no piano in them
+
+
+def test_a_pool_is_named_in_conf_summary_and_metadata(place):
+    for name, presets in (("kits", ((128, 0),)), ("strings", ((0, 33), (0, 27), (0, 0)))):
+        save_soundfont(place / "soundfonts" / f"{name}.sf2", presets)
+    parts = {"train": PartSettings("train", ("seen", "kits+strings"), takes=2)}
+    summary = json.loads(prepare_rendered(place, settings(parts=parts)).read_text())
+    assert summary["parts"]["train"]["soundfonts"] == ["kits+strings", "seen"]
+    facts = yaml.safe_load((place / "train" / "Track00003" / "metadata.yaml").read_text())
+    assert facts["rendered"]["soundfont"] == "kits+strings"
+    assert {one["plugin_name"].split(":")[0] for one in facts["stems"].values()} == {
+        "kits",
+        "strings",
+    }
 
 
 def test_drums_keep_their_keys_when_a_song_is_transposed(place):
@@ -276,8 +301,8 @@ def test_a_synthesizer_plays_the_pitch_that_is_written_twice_the_same(tmp_path, 
         pytest.skip(str(reason))
     font = read_soundfont(save_soundfont(tmp_path / "made.sf2"))
     events = [Event(0.2, "on", 57, 100), Event(1.2, "off", 57)]
-    performance = Performance(events, Preset(0, 0, "Preset 0"), 1.5)
-    samples, again = (plays.play(font, performance) for _ in range(2))
+    performance = Performance(events, font.plain(0)[0], 1.5)
+    samples, again = (plays.play(performance) for _ in range(2))
     np.testing.assert_array_equal(samples, again)
     assert len(samples) == 1.5 * 44100
     assert np.abs(samples[: round(0.19 * 44100)]).max() < 1e-4

@@ -3,7 +3,7 @@ import struct
 import pytest
 from made_music import save_soundfont
 
-from diarize.corpora.soundfont import find_soundfonts, read_soundfont
+from diarize.corpora.soundfont import find_soundfonts, pooled, read_soundfont
 from diarize.errors import BadFile
 
 
@@ -18,9 +18,19 @@ def test_the_presets_of_a_class_are_those_of_its_programs_and_of_low_banks(tmp_p
 
 def test_a_program_is_played_by_its_plain_preset_and_drums_by_the_standard_kit(tmp_path):
     font = read_soundfont(save_soundfont(tmp_path / "made.sf2"))
-    assert font.preset(33).name == "Preset 33"
-    assert font.preset(128).bank == 128
-    assert font.preset(40) is None
+    assert [one.name for one in font.plain(33)] == ["Preset 33"]
+    assert font.plain(128)[0].bank == 128
+    assert font.plain(40) == []
+
+
+def test_several_soundfonts_are_one_and_each_preset_knows_its_file(tmp_path):
+    kits = read_soundfont(save_soundfont(tmp_path / "kits.sf2", ((128, 0), (128, 8))))
+    strings = read_soundfont(save_soundfont(tmp_path / "strings.sf2", ((0, 25), (0, 33))))
+    both = pooled([kits, strings, kits])
+    assert both.name == "kits+strings+kits"
+    assert [one.path.stem for one in both.players("drums")] == ["kits"] * 4
+    assert [one.path for one in both.plain(33)] == [tmp_path / "strings.sf2"]
+    assert len(both.plain(128)) == 2
 
 
 def test_a_soundfont_that_is_cut_short_says_by_how_much(tmp_path):
