@@ -18,6 +18,7 @@ CORPORA = {
     "cub": "birds and captions: CUB-200-2011 in its own layout",
     "rendered": "music in stems, from MIDI files and soundfonts",
     "stems": "every source of the songs of a corpus, such as Slakh2100, in a file of its own",
+    "latents": "mixtures of such stems as latents of a codec ([data.latents]), to train on",
     "codes": "the same as codes of few bits, by a trained codec (weights = FILE in [data])",
     "scenes": "what is heard of recordings with a known truth (a manifest.jsonl in each folder)",
     "ami": "meetings checked against their references, and listed",

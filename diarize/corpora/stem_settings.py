@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from diarize.corpora import instruments, musdb18hq
+from diarize.corpora.latent_settings import Latents
 from diarize.corpora.stem_brightness import Brightness
 from diarize.corpora.stem_effects import Effects
 from diarize.errors import BadCall
 
 WINDOWS = ("train_part", "window_s", "batch", "n_batches", "remix", "least_active", "seed")
 MIXED = ("sources", "sounding_rms", "excerpt_s", "brightness")
-ON_THE_FLY = frozenset(("songs", "parts", *WINDOWS, *MIXED))  # what no prepared file hangs on
+NOT_PREPARED = ("songs", "parts", "latents")
+ON_THE_FLY = frozenset((*NOT_PREPARED, *WINDOWS, *MIXED))  # what no prepared file hangs on
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ class StemSettings:
     """What songs are prepared for separation, and how windows of them are handed out.
 
     Attributes:
+        corpus: "stems": windows are of sound; "latents": of what `diarize prepare latents` made of
+            it, and then only as they are in the songs (`corpora.latent_supply`).
         layout: of the songs: "slakh" (and what `diarize prepare rendered` makes), "musdb18hq".
         songs: where they are. None: the data folder itself.
         division, resplit, by: of Slakh's tracks, see `corpora.slakh`.
@@ -90,9 +94,10 @@ class StemSettings:
         excerpt_s: of each song of a set to test on, of some of the sources, only so many seconds:
             the first windows of 7 s in a row in which all sources sound most often. 0: whole songs.
         seed: of all that is drawn.
+        latents: of corpus "latents", the codec, and how its latents are kept.
     """
 
-    corpus: Literal["stems"] = "stems"
+    corpus: Literal["stems", "latents"] = "stems"
     layout: Literal["slakh", "musdb18hq"] = "slakh"
     songs: Path | None = None
     division: Literal["folders", "orig"] = "folders"
@@ -114,6 +119,7 @@ class StemSettings:
     sounding_rms: float = 0.0
     excerpt_s: float = 0.0
     seed: int = 0
+    latents: Latents = field(default_factory=Latents)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sources", self.sources or self.all_sources)
@@ -158,5 +164,6 @@ class StemSettings:
         """The settings that what is prepared hangs on, as JSON has them."""
         settings = dataclasses.asdict(self)
         kept = {name: value for name, value in settings.items() if name not in ON_THE_FLY}
+        kept["corpus"] = "stems"  # latents are made of the same
         plain: dict[str, Any] = json.loads(json.dumps(kept, default=str))
         return plain

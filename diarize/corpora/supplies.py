@@ -21,6 +21,7 @@ SUPPLIES = {
     "cub": "diarize.corpora.cub:CubSupply",
     "two_speakers": "diarize.corpora.chunk_supply:ChunkSupply",
     "stems": "diarize.corpora.stem_supply:StemSupply",
+    "latents": "diarize.corpora.latent_supply:LatentSupply",
     "codes": "diarize.inference.code_supply:CodeSupply",  # and these make codes as it does
     "scenes": "diarize.inference.scene_supply:SceneSupply",  # it hears as inference does
 }
@@ -34,13 +35,14 @@ PREPARERS = {
     "cub": "diarize.corpora.cub:prepare_cub",
     "rendered": "diarize.corpora.rendered:prepare_rendered",
     "stems": "diarize.corpora.stems:prepare_stems",
+    "latents": "diarize.corpora.latent_sets:prepare_latents",
     "codes": "diarize.inference.code_supply:prepare_codes",
     "scenes": "diarize.inference.scene_supply:prepare_scenes",
 }
 SETTINGS = {  # of what is prepared but not trained on as it is
     "rendered": "diarize.corpora.rendered_settings:RenderedSettings",
 }
-SHARED_OUT = ("rendered", "stems", "codes", "scenes")  # among several at work
+SHARED_OUT = ("rendered", "stems", "latents", "codes", "scenes")  # among several at work
 
 
 def make_supply(name: str, folder: Path | str, settings: Mapping[str, Any], where: str) -> Supply:

@@ -4,6 +4,8 @@
 # writes  $data/stems/PART/SONG/SOURCE.wav  $data/stems/songs.json
 #         $data/mixtures/PART/SONG.wav  $data/activity/PART/SONG.rttm, but of the part to train on;
 #         with sources = ["drums", "bass"] in the conf, $data/drums_bass/{stems,mixtures,activity}
+# Where the conf trains on a codec's latents, those of the mixtures of its sources, each encoded once:
+# writes  $data/latents/CODEC/PART/SONG/SOURCES.{npy,power.npy,json}
 set -euo pipefail
 settings=$conf
 if [[ -n ${SONGS:-} ]]; then
@@ -12,3 +14,7 @@ if [[ -n ${SONGS:-} ]]; then
 fi
 "$python" -m diarize.jobs --nj "$nj" --launcher "$launcher" --log "$exp/log/2_features.{job}.log" -- \
   "$python" -m diarize prepare stems --data "$data" --conf "$settings" --part "{job}/{nj}"
+if [[ $("$python" -m diarize conf "$conf" --get data.corpus) == latents ]]; then
+  "$python" -m diarize.jobs --nj "$nj" --launcher "$launcher" --log "$exp/log/2_latents.{job}.log" -- \
+    "$python" -m diarize prepare latents --data "$data" --conf "$settings" --part "{job}/{nj}"
+fi

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from diarize.corpora.latent_windows import LatentWindows
 from diarize.errors import BadCall
 from diarize.models.composable import objective, visits
 from diarize.models.composable.config import ComposableSettings
@@ -82,8 +83,14 @@ class Composable(nn.Module):
         return {}
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Losses:
-        """What the mixtures in `batch.inputs`, (batch, 1, time), cost in the present phase."""
-        heard = self.view.hear(batch.inputs, count=self.training and self.phase != "prior")
+        """What the mixtures in `batch.inputs`, (batch, 1, time), cost in the present phase.
+
+        Of `LatentWindows`, (batch, latent, frame), no codec has to run.
+
+        Raises:
+            BadCall: these are of another codec, or the phase is "visit", which is in need of sound.
+        """
+        heard = self._heard(batch)
         if self.phase == "prior":
             parts = {"prior": self._prior_cost(heard, generator)}
             return _weighed(parts, {"prior": 1.0})
@@ -161,6 +168,27 @@ class Composable(nn.Module):
         shape = (1, *latents.shape[1:3], 1)
         mean, spread = mean.view(shape).to(latents), spread.view(shape).to(latents)
         return latents * spread + mean if back else (latents - mean) / spread
+
+    def _heard(self, batch: Batch) -> Heard:
+        count = self.training and self.phase != "prior"
+        if not isinstance(batch, LatentWindows):
+            return self.view.hear(batch.inputs, count=count)
+        settings = self.settings
+        own = f"codec {settings.codec!r}, {settings.n_latents} a frame at {settings.rate_hz} Hz"
+        if (found := batch.inputs.shape[1]) != settings.n_latents:
+            raise BadCall(f"latents of {found} numbers a frame; this model is for {own}")
+        others = batch.codec[batch.codec != int(self.view.fingerprint, 16)]
+        if len(others):
+            raise BadCall(
+                f"latents by codec {int(others[0]):012x}; this model is for {own}: "
+                f"{self.view.fingerprint}"
+            )
+        if self.phase == "visit":
+            raise BadCall(
+                "phase 'visit' makes mixtures of sound, and there are latents alone; expected "
+                "epochs = 0, or corpus = 'stems'"
+            )
+        return self.view.hear_latents(batch.inputs, batch.loudness, count=count)
 
     def _composition(self, data: Data, generator: torch.Generator) -> dict[str, Tensor]:
         noise, level = _drawn(data.shape, data, generator), _uniform(len(data), data, generator)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Float
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from diarize.codecs import load_codec
 from diarize.codecs.contract import Codec, Encoded
+from diarize.codecs.fingerprint import fingerprint
 from diarize.codecs.stft import RATE_HZ, STFTCodec
 from diarize.errors import BadCall
 from diarize.models.composable.config import ComposableSettings
@@ -103,6 +105,39 @@ class View(nn.Module):
         if count and self.settings.normalised:
             self._count(plain)
         return Heard(encoded, loudness, self.normalised(plain))
+
+    def hear_latents(
+        self,
+        latents: Float[Tensor, "batch latent frame"],
+        loudness: Float[Tensor, " batch"] | None,
+        *,
+        count: bool = False,
+    ) -> Heard:
+        """Latents that were made beforehand, as `hear` has those of sound of that loudness.
+
+        Raises:
+            BadCall: windows are to have a root mean square of 1, and latents cannot be given it.
+        """
+        divisor = latents.new_ones(len(latents), 1, 1)
+        if self.settings.normalised:
+            if loudness is None:
+                raise BadCall(
+                    "view.normalised = true of latents that cannot be made louder; expected "
+                    "level = 'song' in [data.latents] and latents made so, or view.normalised = "
+                    "false"
+                )
+            divisor = loudness.clamp(min=FAINTEST_RMS).view(-1, 1, 1)
+        hop = round(self.codec.rate_hz / self.codec.frame_rate_hz)
+        encoded = Encoded(latents / divisor, None, None, latents.shape[2] * hop)
+        plain = self._plain(encoded.latents)
+        if count and self.settings.normalised:
+            self._count(plain)
+        return Heard(encoded, divisor, self.normalised(plain))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the codec; latents of any other are nothing to this."""
+        return fingerprint(self.codec)
 
     def normalised(self, plain: Float[Tensor, "batch channel frame"]) -> Tensor:
         """Each number with mean 0 and variance 1, as far as that is known."""
