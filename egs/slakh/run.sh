@@ -8,6 +8,8 @@
 #   bash egs/slakh/run.sh --conf conf/ours_on.toml              after it; and conf/ours_on2.toml: the weights that ship
 #   bash egs/slakh/run.sh --conf conf/paper.toml                the published architecture
 #   bash egs/slakh/run.sh --conf conf/honest.toml               no path around the codes
+#   bash egs/slakh/run.sh --conf conf/composable.toml           drums and bass without labels
+#   bash egs/slakh/run.sh --conf conf/composable_codec.toml     the same on a codec's latents, made once by stage 2
 #   bash egs/slakh/run.sh --stage 5                             score again, side by side
 #   SONGS=/where/slakh2100_flac_redux bash egs/slakh/run.sh --data data/slakh --exp exp/slakh
 
