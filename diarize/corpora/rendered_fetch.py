@@ -1,6 +1,6 @@
 """What music is rendered from, put together in one folder: MIDI files, soundfonts, a synthesizer.
 
-DATA/midi/*.mid (copies)    DATA/soundfonts/NAME.sf2 (links)
+DATA/midi/*.mid (copies)    DATA/soundfonts/NAME.sf2 (links, or packed of what packages hold)
 """
 
 from __future__ import annotations
@@ -11,6 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from diarize.corpora.midi_song import find_midi
+from diarize.corpora.packed_soundfonts import (
+    DEBIAN_PACKAGES,
+    NPM_REMEDY,
+    PACKED,
+    npm_folders,
+    pack_soundfont,
+)
 from diarize.corpora.rendered_settings import RenderedSettings
 from diarize.corpora.soundfont import find_soundfonts, read_soundfont
 from diarize.corpora.synthesizer import synthesizer
@@ -20,9 +27,9 @@ from diarize.formats.whole import whole
 MIDI_FOLDERS = (Path("/usr/share/games/openttd/baseset/openmsx"),)  # Debian's openttd-openmsx
 PACKAGES = (
     "fluidsynth fluid-soundfont-gm musescore-general-soundfont-small opl3-soundfont "
-    "timgm6mb-soundfont openttd-openmsx"
+    f"timgm6mb-soundfont openttd-openmsx {DEBIAN_PACKAGES}"
 )
-ELSEWHERE = {"sonivox": "dist/soundfont of npm's package @coderline/alphatab (Apache-2.0)"}
+OF_NPM = {"sonivox": "@coderline/alphatab/dist/soundfont"}
 REMEDY = f"on Debian or Ubuntu: apt-get install {PACKAGES}"
 
 
@@ -43,6 +50,8 @@ def fetch_rendered(
 
     MIDI files are taken from the folders that the settings name, or else from Debian's
     `openttd-openmsx`; soundfonts from the folders `soundfonts`, or else from those of the settings.
+    One that is in none of them is packed, if it is one of `packed_soundfonts.PACKED`; `soundfonts`
+    may also be where npm's packages lie, of which some are packed.
 
     Raises:
         BadFile: no MIDI file, or a soundfont that is nowhere; the message says how to get it.
@@ -85,15 +94,19 @@ def _link_soundfonts(
     folder: Path, settings: RenderedSettings, soundfonts: Sequence[Path]
 ) -> list[str]:
     wanted = settings.soundfont_names()
-    found = find_soundfonts([*soundfonts, folder, *settings.soundfont_folders])
+    packages = [place for inside in OF_NPM.values() for place in npm_folders(inside, soundfonts)]
+    found = find_soundfonts([*soundfonts, folder, *settings.soundfont_folders, *packages])
     notes = []
     for name in wanted:
+        if name not in found and name in PACKED:
+            found[name] = pack_soundfont(name, folder, soundfonts)
+            notes.append(f"rendered: packed {found[name]}")
         if name not in found:
             there = ", ".join(found) or "none"
-            remedy = f"it is in {ELSEWHERE[name]}" if name in ELSEWHERE else f"or {REMEDY}"
+            remedy = NPM_REMEDY if name in OF_NPM else REMEDY
             raise BadFile(
                 f"soundfont {name!r} is nowhere (there: {there}); name its folder with "
-                f"--soundfonts, {remedy}"
+                f"--soundfonts, or {remedy}"
             )
         try:
             read_soundfont(found[name])

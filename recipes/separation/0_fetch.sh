@@ -1,8 +1,9 @@
 # shellcheck shell=bash disable=SC2154  # stages.sh exports python, conf, data, exp, nj, launcher
 # Stage 0: what music is rendered from, as the conf $1 says: MIDI files of the folders MIDI (words), or
 # of ../shared/data/midi beside the checkout and Debian's openttd-openmsx; soundfonts of the folders
-# SOUNDFONTS (words), or Debian's. With SONGS, a copy of the corpus itself, there is nothing to fetch.
-# writes  $data/midi/*.mid  $data/soundfonts/ (links)
+# SOUNDFONTS (words), or Debian's, or packed of what packages hold. With SONGS, a copy of the corpus
+# itself, there is nothing to fetch.
+# writes  $data/midi/*.mid  $data/soundfonts/ (links, and what was packed)
 set -euo pipefail
 [[ -z ${SONGS:-} ]] || exit 0
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -19,8 +20,8 @@ options=()
 "$python" -m diarize fetch rendered --data "$data" --conf "$1" ${options[@]+"${options[@]}"} || {
   code=$?
   cat <<'EOF'
-Music is made here of MIDI files by a synthesizer with soundfonts. On Debian or Ubuntu all come with
-  sudo apt-get install fluidsynth fluid-soundfont-gm timgm6mb-soundfont openttd-openmsx
+Music is made here of MIDI files by a synthesizer with soundfonts, which come with the packages that the
+line above names: Debian's are found where they install, npm's in the folders SOUNDFONTS.
 In place of fluidsynth:   .venv/bin/python -m pip install --no-deps tinysoundfont
 MIDI files or soundfonts of your own, paths from the folder of run.sh or full ones:
   MIDI="DIR DIR" SOUNDFONTS=DIR bash egs/slakh/run.sh    (the conf names the soundfonts of each part)
