@@ -48,8 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         metavar="N",
         help="hear each window N times, in keys a semitone apart, and take the mean: better, and N "
-        "times as long (1 to 5; default: what the model was made for, 2 of rqvae)",
+        "times as long (1 to 5; default: what the model was made for, 3 of rqvae)",
     )
+    told = "weights of a second separator that is heard besides; none: of none (default: what the "
+    add("--second", metavar="FILE", help=told + "model was made for)")
     add("--output-by", choices=("mixture", "codes"), help="sound of the mixture, or of codes alone")
     add("--conf", type=Path, metavar="FILE", help="settings: the [infer] table of a TOML file")
     add("--fresh", action="store_true", help="do finished songs again")

@@ -21,6 +21,7 @@ TRAINED_ONLY = (
     "samples",
     "adapt_steps",
     "passes",
+    "second",
 )
 
 
@@ -62,5 +63,9 @@ def _settings(arguments: argparse.Namespace) -> SeparatorSettings:
     said = {"stems": stems, "two_stems": arguments.two_stems, "sum_to_mix": arguments.sum_to_mix}
     said |= {"model": arguments.model, "output": arguments.output_by}
     said |= {"steps": arguments.steps, "samples": arguments.samples, "seed": arguments.seed}
-    said |= {"adapt_steps": arguments.adapt_steps, "passes": arguments.passes}
+    said |= {
+        "adapt_steps": arguments.adapt_steps,
+        "passes": arguments.passes,
+        "second": arguments.second,
+    }
     return replace(settings, **{name: value for name, value in said.items() if value is not None})

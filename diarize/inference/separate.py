@@ -17,6 +17,7 @@ from diarize.formats.tracks import Tracks
 from diarize.inference.separate_input import Song, open_song, song_of_array
 from diarize.inference.separate_passes import check_passes, in_passes
 from diarize.inference.separate_samples import SpreadTrack
+from diarize.inference.separate_second import NONE, check_second, joined
 from diarize.inference.separate_stream import Piece, Sound, Stems, Windows, separated
 from diarize.inference.separate_sum import STEPS, in_two, summed
 from diarize.models.contract import FinishedSeparator
@@ -47,6 +48,8 @@ class SeparatorSettings:
             made for.
         adapt_steps: of a model with shares, for how many steps these are fitted to the recording
             itself, which takes no label; 0: not at all. None: as it was made for.
+        second: weights of another separator of the same stems that is heard besides; "none": no
+            other. None: as the model was made for.
         samples: of such a model, how many are drawn of each window; their mean is the answer, and
             how far they lie apart is kept a second.
     """
@@ -63,6 +66,7 @@ class SeparatorSettings:
     seed: int = 0
     samples: int = 1
     adapt_steps: int | None = None
+    second: str | None = None
 
     def __post_init__(self) -> None:
         if self.steps is not None and not 1 <= self.steps <= 1000:
@@ -94,6 +98,7 @@ class Separator:
     def __init__(self, settings: SeparatorSettings | None = None, device: str = "cpu") -> None:
         self.settings = settings or SeparatorSettings()
         self._model = _loaded(self.settings, device)
+        self._second = _second(self.settings, self._model, device)
         self._device = next(self._model.parameters()).device  # type: ignore[attr-defined]
         self.sources = self._model.sources
         self.stems = self._wanted()
@@ -148,6 +153,12 @@ class Separator:
         model = self._model
         passes = self.settings.passes or int(getattr(model, "passes", 1))
         heard = in_passes(window, self._separate, passes)
+        if self._second is not None:
+            other, share = self._second
+            with torch.inference_mode():
+                mixture = torch.from_numpy(np.ascontiguousarray(window)).to(self._device)
+                found = _heard_by(other, mixture)[[other.sources.index(n) for n in self.sources]]
+            heard = joined(window, heard, found, share, model.rate_hz)
         if not isinstance(model, FinishedSeparator):
             return heard
         with torch.inference_mode():
@@ -161,9 +172,7 @@ class Separator:
         model = self._model
         mixture = torch.from_numpy(np.ascontiguousarray(window)).to(self._device)
         if self.spread is None:
-            hear = model.hear if isinstance(model, FinishedSeparator) else model.separate
-            made = hear(mixture[:, None]).float().cpu().numpy()
-            return made.transpose(1, 0, 2)
+            return _heard_by(model, mixture)
         drawn = []
         for number in range(self.settings.samples):
             self._model.seed = self.settings.seed + number  # type: ignore[attr-defined]
@@ -193,6 +202,12 @@ class Separator:
             return piece
         numbers = [self.sources.index(name) for name in self.stems]
         return Piece(piece.mixture, piece.stems[numbers])
+
+
+def _heard_by(model: SeparatorModel, mixture: torch.Tensor) -> Stems:
+    """A first answer for each channel."""
+    hear = model.hear if isinstance(model, FinishedSeparator) else model.separate
+    return hear(mixture[:, None]).float().cpu().numpy().transpose(1, 0, 2)
 
 
 def check_subtype(subtype: str) -> None:
@@ -229,6 +244,23 @@ def _loaded(settings: SeparatorSettings, device: str) -> SeparatorModel:
     if settings.adapt_steps is not None:
         _adapt(model, settings.adapt_steps, path)
     return model.to(device)  # type: ignore[attr-defined]
+
+
+def _second(
+    settings: SeparatorSettings, first: SeparatorModel, device: str
+) -> tuple[SeparatorModel, float] | None:
+    """Who is heard besides, and how much its answer counts."""
+    made_for = getattr(first, "second", None)
+    name = settings.second or (made_for.weights if made_for else NONE)
+    if name == NONE:
+        return None
+    if made_for is None:
+        raise BadCall(f"second = {name!r} beside a {type(first).__name__}; rqvae would be right")
+    other = load_model(named_weights(name))
+    if not isinstance(other, SeparatorModel):
+        raise BadFile(f"{name}: a {type(other).__name__}, which separates nothing")
+    check_second(first, other, name)
+    return other.to(device), made_for.share  # type: ignore[attr-defined]
 
 
 def _adapt(model: SeparatorModel, steps: int, path: Path) -> None:

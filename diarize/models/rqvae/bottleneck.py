@@ -1,4 +1,4 @@
-"""What stands between encoder and decoder: sums of codes, or draws from normal distributions."""
+"""What stands between encoder and decoder: sums of codes, or draws, or nothing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Bottleneck(nn.Module):
 
     def __init__(
         self,
-        kind: Literal["codes", "gaussian"],
+        kind: Literal["codes", "gaussian", "none"],
         n_stages: int,
         n_groups: int,
         width: int,
@@ -42,7 +42,7 @@ class Bottleneck(nn.Module):
         self.books = self.log_variance = None
         if kind == "codes":
             self.books = ResidualCodebooks(n_stages, n_groups, width, rules)
-        else:
+        elif kind == "gaussian":
             self.log_variance = nn.Linear(width, width)
 
     def forward(
@@ -59,7 +59,8 @@ class Bottleneck(nn.Module):
             made = self.books(vectors, generator)
             commitment = made.commitment_error + made.total_error
             return Passed(made.vectors, made.codes, made.codebook_error, commitment, nothing)
-        assert self.log_variance is not None
+        if self.log_variance is None:
+            return Passed(vectors, None, nothing, nothing, nothing)
         log_variance = self.log_variance(vectors).clamp(-12, 6)
         divergence = 0.5 * (vectors**2 + log_variance.exp() - log_variance - 1).mean()
         if generator is not None:

@@ -132,6 +132,23 @@ class LossSettings:
 
 
 @dataclass(frozen=True)
+class SecondSettings:
+    """Another separator of the same stems, heard beside this one.
+
+    Attributes:
+        weights: a file of them, or the name of weights that ship; "none": no other.
+        share: of the answer that is the other's.
+    """
+
+    weights: str = "none"
+    share: float = 0.4
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share < 1:
+            raise BadCall(f"share = {self.share}; between 0 and 1 would be right")
+
+
+@dataclass(frozen=True)
 class RQVAESettings:
     """Which network, what is between its encoder and its decoder, and what is minimised.
 
@@ -140,7 +157,8 @@ class RQVAESettings:
         sources: what each stem is called.
         rate_hz: of all sound.
         window_s: seconds that a long recording is cut into.
-        bottleneck: "codes", or "gaussian": a draw from a normal distribution, as a VAE has it.
+        bottleneck: "codes"; "gaussian": a draw from a normal distribution, as a VAE has it; "none":
+            numbers as they are, as no VAE.
         n_stages: codes in the sum that a latent is; 1 is a VQ-VAE.
         rules: of these codebooks.
         skips: what of the encoder's stages the decoder is given besides: "none", "plain" (numbers
@@ -152,6 +170,7 @@ class RQVAESettings:
         shaping_db: in training of network "spectrum", each stem's spectrum goes through a smooth
             curve drawn for it, of up to so many dB: instruments of other makes sound otherwise.
         adapt: how shares are fitted to the recording at hand (network "spectrum" only).
+        second: who is heard besides, when songs are separated; no part of any training.
         offset_quirk: the published standardisation, which takes 122.759 sixteen-bit steps from each
             stem; else none is taken.
         training_precision: "bfloat16" is faster on most machines.
@@ -161,7 +180,7 @@ class RQVAESettings:
     sources: tuple[str, ...] = ("bass", "drums", "guitar", "piano")
     rate_hz: int = 22_050
     window_s: float = 4.0
-    bottleneck: Literal["codes", "gaussian"] = "codes"
+    bottleneck: Literal["codes", "gaussian", "none"] = "codes"
     n_stages: int = 12
     rules: CodebookRules = field(
         default_factory=lambda: CodebookRules(n_codes=4096, learning="gradient")
@@ -174,6 +193,7 @@ class RQVAESettings:
     losses: LossSettings = field(default_factory=LossSettings)
     shaping_db: float = 0.0
     adapt: AdaptSettings = field(default_factory=AdaptSettings)
+    second: SecondSettings = field(default_factory=SecondSettings)
     offset_quirk: bool = False
     training_precision: Literal["float32", "bfloat16"] = "float32"
 
