@@ -14,7 +14,7 @@ def add_music_options(parser: argparse.ArgumentParser) -> None:
     """What music is rendered from."""
     add = parser.add_argument_group("for rendered; else what Debian's packages hold").add_argument
     add("--midi", type=Path, nargs="+", metavar="DIR", help="folders of MIDI files")
-    add("--soundfonts", type=Path, nargs="+", metavar="DIR", help="folders of soundfonts")
+    add("--soundfonts", type=Path, nargs="+", metavar="DIR", help="folders of them, or of npm's")
 
 
 def add_place_options(parser: argparse.ArgumentParser) -> None:
