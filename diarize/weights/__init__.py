@@ -72,9 +72,16 @@ KNOWN = {
         Weights(
             "rqvae",
             licence="Apache-2.0",
-            source="egs/slakh/conf/ours_on2.toml",
+            source="egs/slakh/conf/ours_on3.toml",
             package=OURS,
             file="weights/rqvae.safetensors",
+        ),
+        Weights(
+            "rqvae_waveform",
+            licence="Apache-2.0",
+            source="egs/slakh/conf/waveform.toml",
+            package=OURS,
+            file="weights/rqvae_waveform.safetensors",
         ),
         Weights(
             "composable",

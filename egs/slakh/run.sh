@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Bass, drums, guitar and piano out of their sum: the RQ-VAE of arXiv 2408.07020, as published and better.
 # Music is rendered of MIDI files with soundfonts, in Slakh2100's layout; a real Slakh2100 is taken
-# with SONGS. Fluidsynth and soundfonts come with Debian's packages, and one from npm, which stage 0 names. The first run
-# also makes .venv.
+# with SONGS. Fluidsynth and soundfonts come with Debian's packages and npm's, which stage 0 names (README.md). The first
+# run also makes .venv.
 #
 #   bash egs/slakh/run.sh --nj 4                                finish what is missing
-#   bash egs/slakh/run.sh --conf conf/ours_on.toml              after it; and conf/ours_on2.toml: the weights that ship
-#   bash egs/slakh/run.sh --conf conf/paper.toml                the published architecture
+#   bash egs/slakh/run.sh --conf conf/ours_on.toml              after it; then conf/ours_on2.toml, conf/ours_on3.toml: the weights that ship
+#   bash egs/slakh/run.sh --conf conf/paper.toml                the published architecture; paper_short, paper_short_on, paper_sisdr for less
+#   bash egs/slakh/run.sh --conf conf/waveform.toml             after those three: the second separator that ships
 #   bash egs/slakh/run.sh --conf conf/honest.toml               no path around the codes
 #   bash egs/slakh/run.sh --conf conf/composable.toml           drums and bass without labels
 #   bash egs/slakh/run.sh --conf conf/composable_codec.toml     the same on a codec's latents, made once by stage 2

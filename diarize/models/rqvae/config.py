@@ -141,7 +141,7 @@ class SecondSettings:
     """
 
     weights: str = "none"
-    share: float = 0.4
+    share: float = 0.3
 
     def __post_init__(self) -> None:
         if not 0 < self.share < 1:
