@@ -14,6 +14,7 @@ import torch
 from diarize.audio.frames import to_samples
 from diarize.errors import BadCall, BadFile
 from diarize.formats.tracks import Tracks
+from diarize.inference.memory import give_back
 from diarize.inference.separate_input import Song, open_song, song_of_array
 from diarize.inference.separate_passes import check_passes, in_passes
 from diarize.inference.separate_samples import SpreadTrack
@@ -155,6 +156,7 @@ class Separator:
         heard = in_passes(window, self._separate, passes)
         if self._second is not None:
             other, share = self._second
+            give_back()
             with torch.inference_mode():
                 mixture = torch.from_numpy(np.ascontiguousarray(window)).to(self._device)
                 found = _heard_by(other, mixture)[[other.sources.index(n) for n in self.sources]]
