@@ -166,6 +166,7 @@ class Separator:
         with torch.inference_mode():
             rows = (torch.from_numpy(window), torch.from_numpy(heard).transpose(0, 1))
             made = model.finish(*(one.to(self._device) for one in rows)).float().cpu().numpy()
+        give_back()
         return np.ascontiguousarray(made.transpose(1, 0, 2))
 
     @torch.inference_mode()
