@@ -22,8 +22,8 @@ from diarize.models.rqvae.waveform import WaveformDecoder, WaveformEncoder
 
 STEPS = 32768.0  # of sixteen-bit samples to full scale, in which the published code counts
 OFFSET_STEPS, SPREAD_STEPS = 122.759, 2359.9309  # by which it standardises
-PIECES_S = {"spectrum": 10.0, "waveform": 5.0}  # of a long recording, heard at a time
-BESIDE_S = 1.5  # heard on either side of a piece
+# Of a long recording: heard at a time, and heard on either side.
+PIECES_S = {"spectrum": (10.0, 1.5), "waveform": (5.0, 0.75)}
 MOST_FOR_CODEC = 2  # data of a batch that the codec learns from: means need no more
 
 
@@ -159,8 +159,7 @@ class RQVAE(nn.Module):
         """
         network = self.settings.network
         hop = self.hop if network == "waveform" else self.spectrum.hop
-        lengths_s = PIECES_S[network], BESIDE_S
-        piece, beside = (max(1, round(s * self.rate_hz / hop)) * hop for s in lengths_s)
+        piece, beside = (max(1, round(s * self.rate_hz / hop)) * hop for s in PIECES_S[network])
         rows = []
         for row in mixture.split(1):
             made = []
