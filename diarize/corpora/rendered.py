@@ -185,7 +185,7 @@ def _fonts_of(
     pools = [[one for one in names.split("+") if one in soundfonts] for names in part.soundfonts]
     fonts = [pooled([soundfonts[one] for one in pool]) for pool in pools if pool]
     if not fonts:
-        reasons = "; ".join(plan.skipped_soundfonts.values())
+        reasons = "; ".join(plan.skipped_soundfonts[one] for one in part.soundfont_names())
         raise BadFile(f"[data.parts.{name}]: no soundfont that can be used: {reasons}")
     return fonts
 

@@ -74,7 +74,7 @@ def read_soundfont(path: Path | str) -> Soundfont:
             if size < said:
                 raise BadFile(f"{path}: {size} bytes, and says it has {said}; get it anew")
             presets = []
-            for name, where, length in _chunks(file, said):
+            for name, where, length in chunks(file, said):
                 if name == b"phdr":
                     file.seek(where)
                     presets = _presets(file.read(length), path)
@@ -95,7 +95,7 @@ def find_soundfonts(folders: Sequence[Path]) -> dict[str, Path]:
     return found
 
 
-def _chunks(file, end: int) -> Iterator[tuple[bytes, int, int]]:  # type: ignore[no-untyped-def]
+def chunks(file, end: int) -> Iterator[tuple[bytes, int, int]]:  # type: ignore[no-untyped-def]
     """The name, place and length of every chunk that is no list of others."""
     place = 12
     while place + 8 <= end:

@@ -6,14 +6,16 @@ Source: SoundFont Technical Specification, 2.01 (E-mu Systems, 1998) and 2.04 (2
 
 from __future__ import annotations
 
+import io
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Int16
 
+from diarize.corpora.soundfont import chunks
 from diarize.errors import BadCall, BadFile
 from diarize.formats.whole import whole
 
@@ -150,28 +152,19 @@ def read_samples(path: Path | str) -> list[Sample]:
     """
     path = Path(path)
     try:
-        chunks = dict(_chunks(path.read_bytes()))
-        sound = np.frombuffer(chunks[b"smpl"], "<i2")
-        rows = list(_SAMPLE.iter_unpack(chunks[b"shdr"]))[:-1]  # the last only ends the list
+        content = path.read_bytes()
+        found = {
+            name: content[place : place + length]
+            for name, place, length in chunks(io.BytesIO(content), len(content))
+        }
+        sound = np.frombuffer(found[b"smpl"], "<i2")
+        rows = list(_SAMPLE.iter_unpack(found[b"shdr"]))[:-1]  # the last only ends the list
     except (OSError, KeyError, ValueError, struct.error) as error:
         raise BadFile(f"{path}: no soundfont whose samples can be read ({error})") from None
     return [
         Sample(sound[start:end], rate_hz, name.split(b"\0")[0].decode("latin-1"))
         for name, start, end, _, _, rate_hz, *_ in rows
     ]
-
-
-def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The name and content of every chunk that is no list of others."""
-    place = 12
-    while place + 8 <= len(content):
-        name, length = struct.unpack_from("<4sI", content, place)
-        if name == b"LIST":
-            place += 12
-            continue
-        yield name, content[place + 8 : place + 8 + length]
-        place += 8 + length
-        place += length % 2 and content[place : place + 1] == b"\0"
 
 
 def _chunk(name: bytes, content: bytes) -> bytes:

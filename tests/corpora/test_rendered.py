@@ -151,6 +151,17 @@ def test_a_pool_of_soundfonts_plays_each_part_by_one_that_can(place):
     assert played == {"bass": "strings", "drums": "kits", "guitar": "strings"}  # no piano in them
 
 
+def test_a_damaged_soundfont_of_a_pool_is_named_and_the_others_play(place):
+    save_soundfont(place / "soundfonts" / "kits.sf2", ((128, 0),))
+    (place / "soundfonts" / "broken.sf2").write_bytes(b"RIFF")
+    parts = {"train": PartSettings("train", ("kits+broken",))}
+    plan = plan_tracks(place, settings(parts=parts))
+    assert {track.soundfont.name for track in plan.tracks} == {"kits"}
+    assert "broken.sf2" in plan.skipped_soundfonts["broken"]
+    with pytest.raises(BadFile, match=r"no soundfont that can be used: .*broken\.sf2"):
+        plan_tracks(place, settings(parts={"train": PartSettings("train", ("broken",))}))
+
+
 def test_a_pool_is_named_in_conf_summary_and_metadata(place):
     for name, presets in (("kits", ((128, 0),)), ("strings", ((0, 33), (0, 27), (0, 0)))):
         save_soundfont(place / "soundfonts" / f"{name}.sf2", presets)
