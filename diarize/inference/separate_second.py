@@ -11,10 +11,10 @@ from jaxtyping import Float
 
 from diarize.errors import BadCall
 from diarize.inference.separate_stream import Sound, Stems
+from diarize.models.contract import FAINT_DB
 from diarize.models.contract import Separator as SeparatorModel
 
 NONE = "none"  # in place of a name: no second separator
-FAINT_DB = -34.0  # of the mixture: a stem that the first hears so faint for 2 s hardly plays
 AROUND_S = 2.0
 FRAMES_PER_S = 20
 _TINY = 1e-12

@@ -15,6 +15,7 @@ from diarize.formats.activity import Activity
 from diarize.formats.tracks import Tracks
 
 __all__ = [
+    "FAINT_DB",
     "Activity",
     "Attribution",
     "Autoencoder",
@@ -28,6 +29,9 @@ __all__ = [
     "Trainable",
     "ViewLatents",
 ]
+
+FAINT_DB = -34.0
+"""Of the mixture: a stem that a separator hears so faint for two seconds hardly plays."""
 
 
 @dataclass(frozen=True)

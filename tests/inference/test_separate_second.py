@@ -5,7 +5,8 @@ import pytest
 
 from diarize.errors import BadCall, BadFile
 from diarize.inference.separate import Separator, SeparatorSettings
-from diarize.inference.separate_second import FAINT_DB, faintness, joined
+from diarize.inference.separate_second import faintness, joined
+from diarize.models.contract import FAINT_DB
 from diarize.models.rqvae.config import SecondSettings
 from diarize.training.shipped import describe, new_model, ship
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool1d
 
 from diarize.layers.lowrank import fitted
+from diarize.models.contract import FAINT_DB
 from diarize.models.rqvae.bottleneck import Passed
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 Shares = Float[Tensor, "channel source frame part"]
 AROUND = 43  # frames, 2 s
-FAINT_DB = -34.0  # of the mixture: a stem heard to be so faint for 2 s hardly plays
 _TINY = 1e-10
 
 
